@@ -1,0 +1,158 @@
+/**
+ * Stage 1, parse: takes a `ConfigSource` from locate.ts, gives a `HostConfig` in which every name and type is known to be right.
+ * @module
+ */
+import { closest } from "fastest-levenshtein";
+import { parse as parseToml, TomlError } from "smol-toml";
+import * as v from "valibot";
+import { PluginError } from "../../protocol/errors.ts";
+import { isName } from "../../protocol/names.ts";
+import type { ConfigInput, ConfigSource } from "./locate.ts";
+import { EVENTS, HOST, META, PLUGIN, type PluginTable, SETTINGS, type TableSchema, WITHOUT_EFFECT } from "./schema.ts";
+
+/** The whole configuration, checked. */
+export interface HostConfig {
+  /** The file it came from; `undefined` for an object. */
+  readonly path: string | undefined;
+  /** Where relative paths start. */
+  readonly folder: string;
+  /** Whether plugins without any checksum may run. */
+  readonly allowUnverified: boolean;
+  /** Where data folders are kept, as written. */
+  readonly stateDir: string;
+  /** Plugins by name, in the order of the file. */
+  readonly plugins: ReadonlyMap<string, PluginTable>;
+  /** The plugins that each host may use. */
+  readonly hosts: ReadonlyMap<string, readonly string[]>;
+  /** What an operator should look at, though nothing is wrong with the types. */
+  readonly warnings: readonly Finding[];
+}
+
+/** Something to say about one key. */
+export interface Finding {
+  /** The key's path, for example `plugins.hello.comm_port`. */
+  readonly path: string;
+  /** What is wrong, to be read after the path. */
+  readonly message: string;
+}
+
+/**
+ * Parses and checks a configuration.
+ * @throws {PluginError} "config.invalid" with all findings at once, or with line, column and caret when it is not TOML.
+ */
+export function parseConfig(source: ConfigSource): HostConfig {
+  const content = typeof source.content === "string" ? parseText(source.content, source.path ?? "") : source.content;
+  const errors: Finding[] = [];
+  const warnings: Finding[] = [];
+  const read = createReader(errors, warnings);
+  read.unknownKeys("", content, ["meta", "settings", "plugins", "hosts", "events"]);
+  read.table("meta", META, content["meta"] ?? {});
+  read.table("events", EVENTS, content["events"] ?? {});
+  const settings = read.table("settings", SETTINGS, content["settings"] ?? {});
+  const plugins = read.tables("plugins", PLUGIN, content["plugins"]);
+  const hosts = read.tables("hosts", HOST, content["hosts"]);
+  for (const [name, plugin] of plugins) checkPlugin(`plugins.${name}`, plugin, errors, warnings);
+  const known = Object.keys(asTable(content["plugins"]) ?? {});
+  for (const [name, host] of hosts) checkHost(`hosts.${name}.plugins`, host.plugins, known, errors);
+  if (errors.length > 0) throw invalid(source, errors);
+  return {
+    path: source.path,
+    folder: source.folder,
+    allowUnverified: settings?.allow_unverified ?? false,
+    stateDir: settings?.state_dir ?? "state",
+    plugins,
+    hosts: new Map([...hosts].map(([name, host]) => [name, host.plugins])),
+    warnings,
+  };
+}
+
+function parseText(text: string, path: string): ConfigInput {
+  try {
+    return parseToml(text);
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const message = `The configuration "${path}" is not valid TOML at line ${error.line}, column ${error.column}: ${error.message}`;
+    throw new PluginError("config.invalid", message.trimEnd(), { cause: error });
+  }
+}
+
+/** Reads tables by their schemas and gathers what is wrong, instead of stopping at the first fault. */
+function createReader(errors: Finding[], warnings: Finding[]) {
+  const unknownKeys = (path: string, table: ConfigInput, known: readonly string[]) => {
+    for (const key of Object.keys(table).filter((candidate) => !known.includes(candidate))) {
+      const where = path === "" ? key : `${path}.${key}`;
+      warnings.push({ path: where, message: `is not a known key and is ignored; the nearest known one is "${closest(key, [...known])}"` });
+    }
+  };
+  const table = <T>(path: string, schema: TableSchema<T>, value: unknown): T | undefined => {
+    const record = asTable(value);
+    if (record === undefined) {
+      errors.push({ path, message: `must be a table, not ${show(value)}` });
+      return undefined;
+    }
+    unknownKeys(path, record, Object.keys(schema.entries));
+    const result = v.safeParse(schema, record);
+    if (result.success) return result.output;
+    for (const issue of result.issues) {
+      const dotted = v.getDotPath(issue);
+      errors.push({ path: dotted === null ? path : `${path}.${dotted}`, message: `${issue.message}, not ${show(issue.input)}` });
+    }
+    return undefined;
+  };
+  const tables = <T>(path: string, schema: TableSchema<T>, value: unknown = {}): Map<string, T> => {
+    const record = asTable(value);
+    if (record === undefined) errors.push({ path, message: `must be a table of tables, not ${show(value)}` });
+    const found = new Map<string, T>();
+    for (const [name, entry] of Object.entries(record ?? {})) {
+      checkName(path, name, found.keys(), errors);
+      const output = table(`${path}.${name}`, schema, entry);
+      if (output !== undefined) found.set(name, output);
+    }
+    return found;
+  };
+  return { unknownKeys, table, tables };
+}
+
+function checkName(path: string, name: string, before: Iterable<string>, errors: Finding[]): void {
+  if (!isName(name)) errors.push({ path: `${path}.${name}`, message: 'must be named with 1 to 64 letters, digits, "_" or "-"' });
+  const twin = [...before].find((other) => other.toLowerCase() === name.toLowerCase());
+  if (twin !== undefined) errors.push({ path: `${path}.${name}`, message: `differs from "${twin}" in upper and lower case alone` });
+}
+
+function checkPlugin(path: string, plugin: PluginTable, errors: Finding[], warnings: Finding[]): void {
+  if (plugin.exec === undefined && plugin.attach === undefined) {
+    errors.push({ path: `${path}.exec`, message: "is missing: the command that starts the plugin" });
+  }
+  if (plugin.exec !== undefined && plugin.exec_file === undefined && !/[/\\]/.test(plugin.exec)) {
+    errors.push({
+      path: `${path}.exec_file`,
+      message: `is missing: "${plugin.exec}" is looked up on PATH, so the plugin's own file must be named`,
+    });
+  }
+  for (const key of WITHOUT_EFFECT.filter((candidate) => plugin[candidate] !== undefined)) {
+    warnings.push({ path: `${path}.${key}`, message: "is understood, but has no effect in this version" });
+  }
+}
+
+function checkHost(path: string, names: readonly string[], known: readonly string[], errors: Finding[]): void {
+  for (const name of names.filter((candidate) => !known.includes(candidate))) {
+    errors.push({ path, message: `names "${name}", which is not among the plugins: ${known.join(", ") || "there are none"}` });
+  }
+}
+
+function invalid(source: ConfigSource, errors: readonly Finding[]): PluginError {
+  const what = source.path === undefined ? "The configuration" : `The configuration "${source.path}"`;
+  const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
+  const lines = errors.map(({ path, message }) => `  ${path} ${message}`);
+  return new PluginError("config.invalid", [`${what} has ${count}:`, ...lines].join("\n"));
+}
+
+function asTable(value: unknown): ConfigInput | undefined {
+  const isTable = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+  return isTable ? value as ConfigInput : undefined;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
+}

@@ -1,0 +1,185 @@
+/**
+ * The tables and keys of config.toml as valibot schemas: what types they have, in the words of the file.
+ * @module
+ */
+import * as v from "valibot";
+
+const text = v.pipe(v.string("must be a string"), v.nonEmpty("must not be empty"));
+const texts = v.array(v.string("must be a string"), "must be a list of strings");
+const flag = v.boolean("must be true or false");
+const SECONDS = "must be a number of seconds, 0 or more";
+const seconds = v.pipe(v.number(SECONDS), v.finite(SECONDS), v.minValue(0, SECONDS));
+const COUNT = "must be a whole number, 1 or more";
+const count = v.pipe(v.number(COUNT), v.integer(COUNT), v.minValue(1, COUNT));
+const table = v.record(v.string(), v.unknown(), "must be a table");
+const PORT = "must be an integer from 0 to 65535";
+const port = v.pipe(
+  v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number))], PORT),
+  v.integer(PORT),
+  v.minValue(0, PORT),
+  v.maxValue(65535, PORT),
+);
+const hex = (digits: number) => {
+  const message = `must be ${digits} hex digits`;
+  return v.pipe(v.string(message), v.regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`), message), v.toLowerCase());
+};
+
+const ADDRESS = 'must be an http URL with a port, or "unix:" and an absolute path';
+const address = v.pipe(v.string(ADDRESS), v.regex(/^(http:\/\/[^/]+|unix:\/.+)/, ADDRESS));
+const environmentTable = v.record(v.string(), v.string("must be a string"), "must be a table of strings");
+const overflow = v.picklist(["drop-oldest", "drop-newest", "block"], 'must be "drop-oldest", "drop-newest" or "block"');
+const capability = v.pipe(v.string("must be a string"), v.regex(/^[^@\s]+@\d+\.\d+\.\d+\S*$/, 'must have the form "name@1.2.3"'));
+
+const restart = v.object({
+  max: v.optional(v.pipe(v.number("must be a whole number, 0 or more"), v.integer(), v.minValue(0))),
+  window: v.optional(seconds),
+  min_delay: v.optional(seconds),
+  max_delay: v.optional(seconds),
+}, "must be a table");
+const stop = v.object({ shutdown: v.optional(seconds), stdin: v.optional(seconds), term: v.optional(seconds) }, "must be a table");
+const grants = v.object({
+  services: v.optional(texts),
+  publish: v.optional(texts),
+  plugins: v.optional(v.record(v.string(), texts, "must be a table of lists")),
+}, "must be a table");
+const eventQueue = {
+  queue: v.optional(count),
+  overflow: v.optional(overflow),
+  ack_timeout: v.optional(seconds),
+  max_attempts: v.optional(count),
+  own: v.optional(flag),
+};
+
+/** A schema of a table, with its keys. */
+export type TableSchema<T> = v.GenericSchema<unknown, T> & { readonly entries: v.ObjectEntries };
+
+/** `[meta]`, which is information alone. */
+export const META: TableSchema<unknown> = v.object({
+  version: v.optional(v.string("must be a string")),
+  author: v.optional(v.string("must be a string")),
+  contributors: v.optional(texts),
+});
+
+/** `[settings]` */
+export interface SettingsTable {
+  readonly debug?: boolean | undefined;
+  readonly allow_unverified?: boolean | undefined;
+  readonly state_dir?: string | undefined;
+}
+
+/** `[settings]` */
+export const SETTINGS: TableSchema<SettingsTable> = v.object({
+  debug: v.optional(flag),
+  allow_unverified: v.optional(flag),
+  state_dir: v.optional(text),
+});
+
+/** `[events]` */
+export const EVENTS: TableSchema<unknown> = v.object({ durable: v.optional(texts), ...eventQueue });
+
+/** `[hosts.NAME]` */
+export const HOST: TableSchema<{ readonly plugins: readonly string[] }> = v.object({ plugins: v.optional(texts, []) });
+
+/** `[plugins.NAME]` whose types are right; keys that have no effect yet are `unknown`. */
+export interface PluginTable {
+  readonly author?: string | undefined;
+  readonly md5?: string | undefined;
+  readonly sha256?: string | undefined;
+  readonly exec?: string | undefined;
+  readonly exec_args: readonly string[];
+  readonly exec_file?: string | undefined;
+  readonly files: readonly string[];
+  readonly exec_time: number;
+  readonly start_timeout?: number | undefined;
+  readonly comm_type: string;
+  readonly comm_port: number;
+  readonly address?: string | undefined;
+  readonly attach?: string | undefined;
+  readonly socket?: boolean | undefined;
+  readonly dialect: "seed" | "goplugin-1";
+  readonly features: readonly string[];
+  readonly cwd?: string | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly env_inherit: readonly string[];
+  readonly timeout: number;
+  readonly max_payload: number;
+  readonly ping_timeout: number;
+  readonly stop: { readonly shutdown?: number | undefined; readonly stdin?: number | undefined; readonly term?: number | undefined };
+  readonly enabled: boolean;
+  readonly api?: unknown;
+  readonly config?: unknown;
+  readonly daemon?: unknown;
+  readonly events?: unknown;
+  readonly expose?: unknown;
+  readonly grants?: unknown;
+  readonly idle_time?: unknown;
+  readonly max_concurrent?: unknown;
+  readonly permissions?: unknown;
+  readonly ping_interval?: unknown;
+  readonly provides?: unknown;
+  readonly restart?: unknown;
+  readonly role?: unknown;
+  readonly subscribes?: unknown;
+  readonly tick?: unknown;
+}
+
+/** `[plugins.NAME]`, with the defaults that need no other key. */
+export const PLUGIN: TableSchema<PluginTable> = v.object({
+  author: v.optional(v.string("must be a string")),
+  md5: v.optional(hex(32)),
+  sha256: v.optional(hex(64)),
+  exec: v.optional(text),
+  exec_args: v.optional(texts, []),
+  exec_file: v.optional(text),
+  files: v.optional(texts, []),
+  exec_time: v.optional(seconds, 0),
+  start_timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds"))),
+  comm_type: v.optional(text, "rest"),
+  comm_port: v.optional(port, 0),
+  address: v.optional(address),
+  attach: v.optional(address),
+  socket: v.optional(flag),
+  dialect: v.optional(v.picklist(["seed", "goplugin-1"], 'must be "seed" or "goplugin-1"'), "seed"),
+  features: v.optional(texts, []),
+  cwd: v.optional(text),
+  env: v.optional(environmentTable, {}),
+  env_inherit: v.optional(texts, []),
+  config: v.optional(v.union([v.string(), table], "must be a table or a string")),
+  timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds")), 30),
+  max_payload: v.optional(count, 16 * 1024 * 1024),
+  max_concurrent: v.optional(count),
+  ping_interval: v.optional(seconds),
+  ping_timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds")), 2),
+  restart: v.optional(restart),
+  stop: v.optional(stop, {}),
+  daemon: v.optional(flag),
+  idle_time: v.optional(seconds),
+  enabled: v.optional(flag, true),
+  api: v.optional(text),
+  subscribes: v.optional(texts),
+  tick: v.optional(seconds),
+  provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"')),
+  events: v.optional(v.object(eventQueue, "must be a table")),
+  expose: v.optional(texts),
+  role: v.optional(text),
+  grants: v.optional(grants),
+  permissions: v.optional(table),
+}, "must be a table");
+
+/** Keys that are read and checked, but change nothing in this version; setting one is told to the operator. */
+export const WITHOUT_EFFECT: readonly (keyof PluginTable)[] = [
+  "api",
+  "config",
+  "daemon",
+  "events",
+  "expose",
+  "grants",
+  "idle_time",
+  "max_concurrent",
+  "ping_interval",
+  "provides",
+  "restart",
+  "role",
+  "subscribes",
+  "tick",
+];

@@ -1,0 +1,128 @@
+/**
+ * Stage 2, discover: takes a `HostConfig` and a host's name, gives a `PluginSpec` for each plugin that this host may use.
+ * @module
+ */
+import { resolve } from "node:path";
+import { type Endpoint, endpointFromAddress } from "../protocol/endpoint.ts";
+import { PluginError } from "../protocol/errors.ts";
+import type { HostConfig } from "./config/parse.ts";
+import type { PluginTable } from "./config/schema.ts";
+
+const discovered: unique symbol = Symbol("discovered");
+
+/** What the configuration says of one plugin of one host: paths absolute, times in milliseconds. */
+export interface PluginSpec {
+  /** The plugin's name in the configuration. */
+  readonly name: string;
+  /** The host that uses it. */
+  readonly host: string;
+  /** The configuration file; `undefined` when it was an object. */
+  readonly configPath: string | undefined;
+  /** Where relative paths start. */
+  readonly folder: string;
+  /** Where data folders are kept. */
+  readonly stateDir: string;
+  /** Whether it may run without any checksum. */
+  readonly allowUnverified: boolean;
+  /** The command as written: a path, or a name to look up on PATH. */
+  readonly exec: string;
+  readonly execArgs: readonly string[];
+  /** The file whose checksum is taken. */
+  readonly execFile: string;
+  /** Globs of further files that belong to it, relative to `folder`. */
+  readonly files: readonly string[];
+  readonly md5: string | undefined;
+  readonly sha256: string | undefined;
+  /** How long it may take from spawn to ready. */
+  readonly startTimeoutMs: number;
+  readonly commType: string;
+  /** 0 when the host chooses. */
+  readonly commPort: number;
+  /** Where it listens, if not on a loopback address at its port. */
+  readonly address: Endpoint | undefined;
+  readonly dialect: "seed" | "goplugin-1";
+  /** Features added to those that it lists itself. */
+  readonly features: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly envInherit: readonly string[];
+  /** A call's deadline unless the call has its own. */
+  readonly timeoutMs: number;
+  readonly maxPayloadBytes: number;
+  readonly pingTimeoutMs: number;
+  readonly stop: StopTimes;
+  readonly enabled: boolean;
+  /** Keys that were set and that this version cannot honour; running without them would be unsafe. */
+  readonly unsupported: readonly string[];
+  /** Only `discoverPlugins` makes one. */
+  readonly [discovered]: true;
+}
+
+/** How long each step of stopping may take, in milliseconds. */
+export interface StopTimes {
+  /** For the shutdown command, or for open calls to finish. */
+  readonly shutdownMs: number;
+  /** After its stdin was closed. */
+  readonly stdinMs: number;
+  /** After SIGTERM. */
+  readonly termMs: number;
+}
+
+/** goplugin's own wait; a plugin with a smaller `exec_time` still gets this long. */
+const LEAST_START_TIMEOUT_S = 10;
+
+/**
+ * Picks the plugins of a host.
+ * @throws {PluginError} "discover.unknown_host" listing the known ones.
+ */
+export function discoverPlugins(config: HostConfig, host: string): readonly PluginSpec[] {
+  const names = config.hosts.get(host);
+  if (names === undefined) {
+    const known = [...config.hosts.keys()].join(", ") || "none";
+    throw new PluginError("discover.unknown_host", `The configuration has no host "${host}"; it has: ${known}`, {
+      hint: `Add [hosts.${host}] with plugins = […], or open one of the known hosts`,
+    });
+  }
+  return [...new Set(names)].map((name) => specFromTable(config, host, name));
+}
+
+function specFromTable(config: HostConfig, host: string, name: string): PluginSpec {
+  const table = config.plugins.get(name);
+  if (table === undefined) throw new TypeError(`parseConfig let host "${host}" name the unknown plugin "${name}"`);
+  const { folder } = config;
+  const exec = table.exec ?? "";
+  return {
+    name,
+    host,
+    configPath: config.path,
+    folder,
+    stateDir: resolve(folder, config.stateDir),
+    allowUnverified: config.allowUnverified,
+    exec,
+    execArgs: table.exec_args,
+    execFile: resolve(folder, table.exec_file ?? exec),
+    files: table.files,
+    md5: table.md5,
+    sha256: table.sha256,
+    startTimeoutMs: 1000 * (table.start_timeout ?? Math.max(table.exec_time, LEAST_START_TIMEOUT_S)),
+    commType: table.comm_type,
+    commPort: table.comm_port,
+    address: table.address === undefined ? undefined : endpointFromAddress(table.address),
+    dialect: table.dialect,
+    features: table.features,
+    cwd: resolve(folder, table.cwd ?? "."),
+    env: table.env,
+    envInherit: table.env_inherit,
+    timeoutMs: 1000 * table.timeout,
+    maxPayloadBytes: table.max_payload,
+    pingTimeoutMs: 1000 * table.ping_timeout,
+    stop: stopTimes(table),
+    enabled: table.enabled,
+    unsupported: (["attach", "permissions"] as const).filter((key) => table[key] !== undefined),
+    [discovered]: true,
+  };
+}
+
+function stopTimes({ stop }: PluginTable): StopTimes {
+  return { shutdownMs: 1000 * (stop.shutdown ?? 2), stdinMs: 1000 * (stop.stdin ?? 1), termMs: 1000 * (stop.term ?? 2) };
+}

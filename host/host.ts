@@ -1,0 +1,124 @@
+/**
+ * `openHost()`: stages 1 to 3 in order, then one slot and one handle a plugin.
+ * @module
+ */
+import type { Driver } from "../protocol/caller.ts";
+import { isPluginError, type PluginError } from "../protocol/errors.ts";
+import { type ConfigInput, locateConfig } from "./config/locate.ts";
+import { type HostConfig, parseConfig } from "./config/parse.ts";
+import { discoverPlugins, type PluginSpec } from "./discover.ts";
+import type { PluginHandle } from "./handle.ts";
+import type { LogSink, PluginLog } from "./logs/record.ts";
+import { RunningHost } from "./running_host.ts";
+import type { PluginStatus } from "./status.ts";
+import { type VerifiedPlugin, verifyPlugin } from "./verify.ts";
+
+/** Options of `openHost`. */
+export interface OpenHostOptions {
+  /** The configuration: a file, or an object as a TOML parser gives it. Default: `GOPLUGIN_DIR`, else `~/.goplugin/config.toml`. */
+  readonly config?: string | URL | ConfigInput;
+  /** Transports of the application's own, by the `comm_type` that names them. */
+  readonly drivers?: Readonly<Record<string, Driver>>;
+  /** Gets every line that a plugin writes, and the host's notices. Default: nobody. */
+  readonly onLog?: (record: PluginLog) => void;
+  /** Gives the opening up, and closes the host when it fires later. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of a start. */
+export interface StartOptions {
+  /** Ends the wait; the start itself goes on. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds to wait; default: the plugin's own start limit. */
+  readonly timeoutMs?: number;
+}
+
+/** Options of a stop. */
+export interface StopOptions {
+  /** Milliseconds before SIGKILL in all, at most the sum of the plugin's `stop` times; 0 is a hard kill. */
+  readonly graceMs?: number;
+}
+
+/** An application's name, its plugins and their processes. */
+export interface Host {
+  /** The name under which the configuration lists its plugins. */
+  readonly name: string;
+  /** Every plugin that may be called, with its state. */
+  readonly plugins: readonly PluginStatus[];
+  /** The plugins that did not pass verification, and why; `get()` of one throws its error. */
+  readonly rejected: ReadonlyMap<string, PluginError>;
+  /**
+   * The handle of a plugin, always the same one; starts nothing.
+   * @throws {PluginError} "host.unknown_plugin", or the error for which it was rejected.
+   */
+  get(name: string): PluginHandle;
+  /** Starts a plugin, a stopped one too, and resolves when it can be called. */
+  start(name: string, options?: StartOptions): Promise<PluginHandle>;
+  /** Stops a plugin: open calls finish, then its whole process group ends. Calls are refused until `start()`. */
+  stop(name: string, options?: StopOptions): Promise<void>;
+  /** Starts every enabled plugin. When one fails the others are stopped and its error is thrown, unless `bestEffort`. */
+  startAll(options?: { readonly bestEffort?: boolean }): Promise<void>;
+  /** Stops every plugin; failures are gathered in an `AggregateError`. */
+  stopAll(options?: StopOptions): Promise<void>;
+  /** Stops everything for good; no process is left. */
+  close(): Promise<void>;
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Opens a host: locates, parses, discovers and verifies. Starts nothing.
+ *
+ * @example
+ * ```ts
+ * import { openHost } from "@polyplug/core/host";
+ *
+ * await using host = await openHost("main", { config: "config.toml" });
+ * const answer = await host.get("hello").exec("hello.echo", new TextEncoder().encode("hi"));
+ * ```
+ *
+ * @throws {PluginError} "config.not_found", "config.invalid", "discover.unknown_host".
+ */
+export async function openHost(name: string, options: OpenHostOptions = {}): Promise<Host> {
+  const config = parseConfig(await locateConfig(options.config));
+  return await openHostFrom(name, config, options);
+}
+
+/** Opens a host of a configuration that has been read already. */
+export async function openHostFrom(name: string, config: HostConfig, options: OpenHostOptions): Promise<Host> {
+  const log = options.onLog ?? (() => {});
+  for (const { path, message } of config.warnings) log(notice("", `${path} ${message}`, "config.invalid"));
+  const specs = discoverPlugins(config, name);
+  const { verified, rejected } = await verifyAll(specs, log);
+  options.signal?.throwIfAborted();
+  const host = new RunningHost(name, verified, rejected, options, log);
+  options.signal?.addEventListener("abort", () => void host.close(), { once: true });
+  return host;
+}
+
+/** The plugins of a host, sorted by whether they may run. */
+interface Verification {
+  readonly verified: readonly VerifiedPlugin[];
+  readonly rejected: ReadonlyMap<string, PluginError>;
+}
+
+async function verifyAll(specs: readonly PluginSpec[], log: LogSink): Promise<Verification> {
+  const verified: VerifiedPlugin[] = [];
+  const rejected = new Map<string, PluginError>();
+  for (const spec of specs) {
+    try {
+      const plugin = await verifyPlugin(spec);
+      verified.push(plugin);
+      for (const { message, code } of plugin.warnings) log(notice(spec.name, message, code));
+    } catch (error) {
+      if (!isPluginError(error)) throw error;
+      rejected.set(spec.name, error);
+      log({ ...notice(spec.name, error.message, error.code), level: "error" });
+    }
+  }
+  return { verified, rejected };
+}
+
+function notice(plugin: string, message: string, code: string): PluginLog {
+  return { time: new Date(), plugin, level: "warn", message, values: { code } };
+}

@@ -1,0 +1,179 @@
+/**
+ * Stages 4 to 6, launch: takes a `VerifiedPlugin`, gives a `Launch`, one running process with all that changes together at a restart.
+ * @module
+ */
+import type { Driver, DriverCaller } from "../protocol/caller.ts";
+import type { Endpoint } from "../protocol/endpoint.ts";
+import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
+import { createToken } from "../protocol/proof.ts";
+import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
+import { SHUTDOWN } from "../protocol/reserved.ts";
+import type { PluginSpec } from "./discover.ts";
+import type { LogSink } from "./logs/record.ts";
+import { commandLine, portFromArgs } from "./process/command_line.ts";
+import { makeDataDir, pluginEnvironment } from "./process/environment.ts";
+import { isBindable, isListening, LOOPBACK, reservePort } from "./process/ports.ts";
+import { type Connection, waitUntilReady } from "./process/ready.ts";
+import { type PluginExit, type RunningProcess, spawnProcess } from "./process/spawn.ts";
+import { stopProcess } from "./process/stop.ts";
+import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
+
+/** One running process. It never comes back to life: a restart makes another launch. */
+export interface Launch {
+  readonly pid: number;
+  readonly startedAt: Date;
+  readonly endpoint: Endpoint;
+  /** What the plugin lists, and what the configuration adds. */
+  readonly features: readonly string[];
+  /** Resolves when the process has ended, asked or not; its connections are closed then. */
+  readonly exited: Promise<PluginExit>;
+  /** Runs a call on this process's connection and counts it as open until it has settled. */
+  run<T>(call: (driver: DriverCaller) => Promise<T>): Promise<T>;
+  /** Lets open calls finish, ends the whole process group and closes the connections. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** What a launch takes from its host. */
+export interface LaunchContext {
+  /** Drivers by `comm_type`. */
+  readonly drivers: ReadonlyMap<string, Driver>;
+  /** Gets the plugin's output and what the host has to say. */
+  readonly log: LogSink;
+}
+
+/** How often a plugin gets another free port when somebody else took the one chosen for it. */
+const MOST_PORTS = 3;
+
+/**
+ * Starts a plugin and waits until it is ready. When it fails, no process is left.
+ * @throws {PluginError} "caller.unknown_comm_type" before anything is started, "verify.…", "spawn.…", "ready.…", or the signal's reason.
+ */
+export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext, signal: AbortSignal): Promise<Launch> {
+  const openDriver = findDriver(plugin.spec, context.drivers);
+  await verifyFiles(plugin.spec);
+  for (let tries = 1;; tries++) {
+    const place = await choosePort(plugin.spec);
+    try {
+      return await launchOn(plugin, place.port, openDriver, context, signal);
+    } catch (error) {
+      const portWasTaken = place.chosen && isPluginError(error) && error.code === "ready.exited" && !(await isBindable(place.port ?? 0));
+      if (!portWasTaken || tries === MOST_PORTS) throw error;
+    } finally {
+      place.release();
+    }
+  }
+}
+
+function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Driver {
+  const driver = drivers.get(spec.commType);
+  if (driver !== undefined) return driver;
+  const message = `Plugin "${spec.name}" speaks "${spec.commType}", for which there is no driver; there are: ${
+    [...drivers.keys()].join(", ")
+  }`;
+  const hint = `Correct comm_type, or pass drivers: { ${JSON.stringify(spec.commType)}: … } to openHost()`;
+  throw new PluginError("caller.unknown_comm_type", message, { plugin: spec.name, hint });
+}
+
+interface ChosenPort {
+  /** `undefined` when the plugin listens at a Unix socket that the configuration names. */
+  readonly port: number | undefined;
+  /** Whether the host chose it, so that another will do as well. */
+  readonly chosen: boolean;
+  release(): void;
+}
+
+/** The port of `comm_port`, `address` or `exec_args`, else a free one; it must refuse connections before the start. */
+async function choosePort(spec: PluginSpec): Promise<ChosenPort> {
+  if (spec.address !== undefined && spec.address.kind !== "tcp") return { port: undefined, chosen: false, release: () => {} };
+  const port = spec.commPort || Number(spec.address?.url.port ?? 0) || portFromArgs(spec.execArgs);
+  if (port === 0) return { chosen: true, ...await reservePort() };
+  for (const address of LOOPBACK) {
+    if (!(await isListening(address, port))) continue;
+    throw new PluginError(
+      "ready.port_taken",
+      `Cannot start plugin "${spec.name}": something already listens on port ${port} of ${address}`,
+      {
+        plugin: spec.name,
+        hint: "End that program, or leave comm_port out so that the host chooses a free port",
+      },
+    );
+  }
+  return { port, chosen: false, release: () => {} };
+}
+
+async function launchOn(
+  plugin: VerifiedPlugin,
+  port: number | undefined,
+  openDriver: Driver,
+  context: LaunchContext,
+  signal: AbortSignal,
+): Promise<Launch> {
+  const { spec, program } = plugin;
+  const token = createToken();
+  const readyLine = Promise.withResolvers<ReadyLine>();
+  const running = await spawnProcess({
+    plugin: spec.name,
+    program,
+    args: port === undefined ? spec.execArgs : commandLine(spec.execArgs, port, spec.dialect),
+    cwd: spec.cwd,
+    env: pluginEnvironment(spec, token, await makeDataDir(spec)),
+    onLine: (stream, line) => {
+      const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
+      if (ready !== undefined) readyLine.resolve(ready);
+      else context.log({ time: new Date(), plugin: spec.name, level: "info", message: line, values: { stream } });
+    },
+  });
+  try {
+    const connection = await waitUntilReady({ spec, running, port, openDriver, token, readyLine: readyLine.promise, signal });
+    return createLaunch(spec, running, connection, context.log);
+  } catch (error) {
+    await stopProcess(running, { times: spec.stop, graceMs: 0, ask: () => Promise.resolve(false) });
+    throw error;
+  }
+}
+
+function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, driver, features }: Connection, log: LogSink): Launch {
+  const closeDriver = () =>
+    driver.close().catch((error) => {
+      const message = `The driver did not close: ${messageOf(error)}`;
+      log({ time: new Date(), plugin: spec.name, level: "warn", message, values: {} });
+    });
+  const open = new Set<Promise<unknown>>();
+  const allAnswered = async (): Promise<void> => {
+    while (open.size > 0) await Promise.allSettled(open);
+  };
+  const ask = async (signal: AbortSignal): Promise<boolean> => {
+    if (!features.includes("shutdown")) {
+      await Promise.race([allAnswered(), fired(signal)]);
+      return false;
+    }
+    await driver.exec(SHUTDOWN, undefined, { signal });
+    return true;
+  };
+  let stopping: Promise<void> | undefined;
+  const exited = running.exited.then(async (exit) => {
+    // What a crashed leader leaves of its group cannot be reached any more; while stopping, the ladder sees to it.
+    if (stopping === undefined) running.signalGroup("SIGKILL");
+    await closeDriver();
+    return exit;
+  });
+  return {
+    pid: running.pid,
+    startedAt: new Date(),
+    endpoint,
+    features,
+    exited,
+    run(call) {
+      const answer = call(driver);
+      open.add(answer);
+      const done = () => open.delete(answer);
+      answer.then(done, done);
+      return answer;
+    },
+    stop: (graceMs) => stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(closeDriver),
+  };
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,21 @@
+/**
+ * `PluginLog`: what a plugin wrote, and what the host has to say about it, as one record.
+ * @module
+ */
+
+/** One record; the host's own notices carry the plugin that they are about. */
+export interface PluginLog {
+  /** When the host read it. */
+  readonly time: Date;
+  /** The plugin's name in the configuration; `""` for a notice about no plugin. */
+  readonly plugin: string;
+  /** How much it matters; plain output is `info`. */
+  readonly level: "debug" | "info" | "warn" | "error";
+  /** The line, or the notice. */
+  readonly message: string;
+  /** `stream` is `"stdout"` or `"stderr"` for output, `code` the code of a notice. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** Where records go. */
+export type LogSink = (record: PluginLog) => void;

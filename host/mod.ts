@@ -1,0 +1,16 @@
+/**
+ * What an application needs to find, start and call plugins.
+ * @module
+ */
+export type { ConfigInput } from "./config/locate.ts";
+export { type Executor, openExecutor } from "./executor.ts";
+export type { PluginHandle } from "./handle.ts";
+export { type Host, openHost, type OpenHostOptions, type StartOptions, type StopOptions } from "./host.ts";
+export type { PluginLog } from "./logs/record.ts";
+export type { PluginExit } from "./process/spawn.ts";
+export type { PluginState } from "./states.ts";
+export type { PluginStatus } from "./status.ts";
+export type { Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";
+export type { Channel, Endpoint } from "../protocol/endpoint.ts";
+export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
+export type { CommandInfo, PluginInfo } from "../protocol/plugin.ts";

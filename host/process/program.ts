@@ -1,0 +1,57 @@
+/**
+ * Takes the command as written in the configuration, gives the absolute path of the program that will run.
+ * @module
+ */
+import { constants } from "node:fs";
+import { access, stat } from "node:fs/promises";
+import { delimiter, join, resolve } from "node:path";
+import process from "node:process";
+import { PluginError } from "../../protocol/errors.ts";
+
+/**
+ * Finds a plugin's program: a path is taken from the configuration's folder, a bare name is looked up on PATH.
+ * A symbolic link stays as it is, since programs such as a Python environment's interpreter look at the name they were started by.
+ *
+ * @throws {PluginError} "spawn.not_found", "spawn.not_executable".
+ */
+export async function findProgram(plugin: string, exec: string, folder: string): Promise<string> {
+  if (/[/\\]/.test(exec)) return await requireExecutable(plugin, resolve(folder, exec));
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((entry) => entry !== "");
+  for (const entry of folders) {
+    const path = join(resolve(entry), exec);
+    if (await fileState(path) === "executable") return path;
+  }
+  throw new PluginError("spawn.not_found", `Cannot start plugin "${plugin}": there is no program "${exec}" on PATH`, {
+    plugin,
+    hint: `Install "${exec}", or write its path as exec`,
+  });
+}
+
+async function requireExecutable(plugin: string, path: string): Promise<string> {
+  const state = await fileState(path);
+  if (state === "executable") return path;
+  if (state === "missing") {
+    throw new PluginError("spawn.not_found", `Cannot start plugin "${plugin}": there is no file "${path}"`, {
+      plugin,
+      hint: "Correct exec; relative paths start at the configuration's folder",
+    });
+  }
+  throw new PluginError("spawn.not_executable", `Cannot start plugin "${plugin}": "${path}" is not an executable file`, {
+    plugin,
+    hint: state === "folder" ? "exec names a folder" : `chmod +x "${path}"`,
+  });
+}
+
+async function fileState(path: string): Promise<"missing" | "folder" | "not executable" | "executable"> {
+  try {
+    if (!(await stat(path)).isFile()) return "folder";
+  } catch {
+    return "missing"; // For the start it makes no difference why it cannot be seen.
+  }
+  try {
+    await access(path, constants.X_OK);
+    return "executable";
+  } catch {
+    return "not executable";
+  }
+}

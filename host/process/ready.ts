@@ -1,0 +1,249 @@
+/**
+ * Stage 5, ready: takes a `RunningProcess` and where it should listen, gives a `Connection` to it once it answers.
+ * @module
+ */
+import type { CallOptions, Driver, DriverCaller, Identity } from "../../protocol/caller.ts";
+import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
+import { isPluginError, PluginError } from "../../protocol/errors.ts";
+import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
+import type { ReadyLine } from "../../protocol/ready_line.ts";
+import { PROTOCOL_VERSION } from "../../protocol/reserved.ts";
+import type { PluginSpec } from "../discover.ts";
+import { isListening, LOOPBACK } from "./ports.ts";
+import type { PluginExit, RunningProcess } from "./spawn.ts";
+
+/** A way to a plugin that has answered a ping. */
+export interface Connection {
+  readonly endpoint: Endpoint;
+  readonly driver: DriverCaller;
+  /** What it says of itself, the configuration's features added. */
+  readonly features: readonly string[];
+}
+
+/** What the wait needs to know. */
+export interface ReadyOptions {
+  readonly spec: PluginSpec;
+  readonly running: RunningProcess;
+  /** Where it was told to listen; `undefined` when only a ready line or `address` can tell. */
+  readonly port: number | undefined;
+  readonly openDriver: Driver;
+  /** The launch's secret, given to the plugin alone. */
+  readonly token: string;
+  /** Resolves with the plugin's ready line, if it prints one. */
+  readonly readyLine: Promise<ReadyLine>;
+  /** Gives the start up; its reason is the error. */
+  readonly signal: AbortSignal;
+}
+
+const FIRST_PAUSE_MS = 5;
+/** Well under the 100 ms within which a plugin that listens is to be found. */
+const LONGEST_PAUSE_MS = 50;
+
+/**
+ * Waits until the program that was started gives a right answer to ping and is still alive after it.
+ * @throws {PluginError} "ready.exited", "ready.timeout", "ready.bad_line", "ready.impostor", "ready.protocol", or the signal's reason.
+ */
+export async function waitUntilReady(options: ReadyOptions): Promise<Connection> {
+  const { spec, running, signal } = options;
+  const search = new Search(options);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal.reason);
+  try {
+    signal.throwIfAborted();
+    signal.addEventListener("abort", onAbort, { once: true });
+    const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), spec.startTimeoutMs));
+    const first = await Promise.race([search.run(), running.exited, late, aborted.promise]);
+    if (first === "late") throw notReady(options, search.lastWrong);
+    if (!("driver" in first)) throw exited(options, first, search.lastWrong);
+    return first;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+    search.end();
+  }
+}
+
+/** Looks for the plugin again and again, at the places where it may be. */
+class Search {
+  /** The last answer that was not a right one. */
+  lastWrong: unknown;
+  readonly #options: ReadyOptions;
+  #places: readonly Endpoint[];
+  #ended = new AbortController();
+  #wake = () => {};
+
+  constructor(options: ReadyOptions) {
+    this.#options = options;
+    const { spec, port } = options;
+    const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
+    this.#places = spec.address === undefined ? loopback : [spec.address];
+  }
+
+  /** Lets the search end; what it has opened is closed. */
+  end(): void {
+    this.#ended.abort();
+    this.#wake();
+  }
+
+  async run(): Promise<Connection> {
+    const bad = Promise.withResolvers<never>();
+    this.#options.readyLine.then((line) => this.#onReadyLine(line)).catch(bad.reject);
+    return await Promise.race([this.#poll(), bad.promise]);
+  }
+
+  #onReadyLine(line: ReadyLine): void {
+    this.#places = [placeFromLine(this.#options.spec, line)];
+    this.#wake();
+  }
+
+  async #poll(): Promise<Connection> {
+    for (let pause = FIRST_PAUSE_MS;; pause = Math.min(1.5 * pause, LONGEST_PAUSE_MS)) {
+      for (const place of this.#places) {
+        const found = await this.#look(place);
+        if (found !== undefined) return found;
+      }
+      if (this.#ended.signal.aborted) return await new Promise<never>(() => {});
+      await this.#pause(pause);
+    }
+  }
+
+  /** Pings one place; a wrong answer is kept and the search goes on, an impostor ends it. */
+  async #look(place: Endpoint): Promise<Connection | undefined> {
+    if (place.kind === "tcp" && !(await isListening(hostname(place.url), Number(place.url.port)))) return undefined;
+    if (this.#ended.signal.aborted) return undefined;
+    const { spec, openDriver, running } = this.#options;
+    const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
+    const driver = await openDriver(place, { host, plugin, dialect, maxPayloadBytes, features });
+    try {
+      const identity = await this.#identify(driver);
+      if (running.alive && !this.#ended.signal.aborted) {
+        return { endpoint: place, driver, features: [...new Set([...identity.features, ...features])] };
+      }
+    } catch (error) {
+      this.lastWrong = error;
+      if (isPluginError(error) && error.code.startsWith("ready.")) throw error;
+    }
+    await driver.close();
+    return undefined;
+  }
+
+  /** One ping; a plugin that speaks polyplug must prove that it is the one that was started, and is trusted then. */
+  async #identify(driver: DriverCaller): Promise<Identity> {
+    const { spec, token } = this.#options;
+    const nonce = createNonce();
+    const identity = await this.#bounded(spec.pingTimeoutMs, async (options) => {
+      if (driver.identify !== undefined) return await driver.identify(nonce, options);
+      await driver.ping(options);
+      return { features: [] };
+    });
+    if (identity.protocol === undefined && identity.proof === undefined) return identity;
+    requireProtocol(spec, identity.protocol ?? PROTOCOL_VERSION);
+    if (!equalsSecret(identity.proof ?? "", await proofFromToken(token, nonce))) throw impostor(spec);
+    driver.trust?.(token);
+    return identity;
+  }
+
+  /** Gives a ping its deadline; one that hangs must not keep the search from the next. */
+  async #bounded(timeoutMs: number, ping: (options: CallOptions) => Promise<Identity>): Promise<Identity> {
+    const controller = new AbortController();
+    const late = new PluginError("caller.timeout", `It did not answer ping within ${timeoutMs} ms`);
+    const timer = setTimeout(() => controller.abort(late), timeoutMs);
+    const gaveUp = rejected([controller.signal, this.#ended.signal]);
+    try {
+      return await Promise.race([ping({ timeoutMs, signal: controller.signal }), gaveUp]);
+    } finally {
+      clearTimeout(timer);
+      controller.abort(late);
+    }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
+  }
+}
+
+/** Rejects with the reason of the first signal that fires. */
+async function rejected(signals: readonly AbortSignal[]): Promise<never> {
+  await new Promise<void>((resolve) => {
+    for (const signal of signals) signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signals.some((signal) => signal.aborted)) resolve();
+  });
+  throw signals.find((signal) => signal.aborted)?.reason;
+}
+
+function tcp(address: string, port: number): Endpoint {
+  return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
+}
+
+function hostname(url: URL): string {
+  return url.hostname.replace(/^\[|\]$/g, "");
+}
+
+function placeFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
+  requireProtocol(spec, line.polyplug);
+  const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
+  if (line.commType !== spec.commType) {
+    throw badLine(spec, `it serves "${line.commType ?? ""}", the configuration says "${spec.commType}"`);
+  }
+  if (endpoint === undefined) {
+    throw badLine(spec, `its address is ${JSON.stringify(line.address)}, neither an http URL with a port nor unix:/path`);
+  }
+  if (!isLocal(endpoint)) throw badLine(spec, `its address ${addressFromEndpoint(endpoint)} is not on this machine's loopback`);
+  return endpoint;
+}
+
+function requireProtocol(spec: PluginSpec, version: number): void {
+  if (version === PROTOCOL_VERSION) return;
+  const message = `Plugin "${spec.name}" speaks version ${version} of the contract, this host version ${PROTOCOL_VERSION}`;
+  throw new PluginError("ready.protocol", message, {
+    plugin: spec.name,
+    hint: "Install a version of the plugin, or of the host, that shares one",
+  });
+}
+
+function badLine(spec: PluginSpec, what: string): PluginError {
+  return new PluginError("ready.bad_line", `The ready line of plugin "${spec.name}" cannot be used: ${what}`, { plugin: spec.name });
+}
+
+function impostor(spec: PluginSpec): PluginError {
+  const message = `What answers for plugin "${spec.name}" cannot prove that it is the program that was started`;
+  const hint = "Another program listens where the plugin should; end it, or give the plugin another comm_port";
+  return new PluginError("ready.impostor", message, { plugin: spec.name, hint });
+}
+
+function exited({ spec, running }: ReadyOptions, exit: PluginExit, lastWrong: unknown): PluginError {
+  const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
+  return startError("ready.exited", `it ${how} before it was ready`, spec, running, lastWrong, "Its own output says why");
+}
+
+function notReady({ spec, running }: ReadyOptions, lastWrong: unknown): PluginError {
+  const hint = "Raise start_timeout if it needs longer, and check that it listens on the port that it is given";
+  return startError("ready.timeout", `it did not answer ping within ${spec.startTimeoutMs} ms`, spec, running, lastWrong, hint);
+}
+
+function startError(
+  code: string,
+  what: string,
+  spec: PluginSpec,
+  running: RunningProcess,
+  lastWrong: unknown,
+  hint: string,
+): PluginError {
+  const parts = [
+    `Cannot start plugin "${spec.name}": ${what}`,
+    ...section("stderr", running.tail.stderr()),
+    ...section("stdout", running.tail.stdout()),
+    ...section("last answer to ping", isPluginError(lastWrong) ? `${lastWrong.message} (${lastWrong.code})` : ""),
+  ];
+  return new PluginError(code, parts.join("\n"), { plugin: spec.name, hint, cause: lastWrong });
+}
+
+function section(title: string, text: string): readonly string[] {
+  return text === "" ? [] : [`  ${title}:`, ...text.split("\n").map((line) => `    ${line}`)];
+}

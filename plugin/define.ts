@@ -1,0 +1,36 @@
+/**
+ * `definePlugin`: takes what an author wrote, gives a `Plugin` that is known to be well-formed.
+ * @module
+ */
+import { isDottedName, isName } from "../protocol/names.ts";
+import type { Commands, Plugin } from "../protocol/plugin.ts";
+import { isReserved } from "../protocol/reserved.ts";
+
+/**
+ * Defines a plugin. Nothing starts: the result can be served, or loaded into a host as a built-in.
+ *
+ * @example
+ * ```ts
+ * import { definePlugin, serve } from "@polyplug/core/plugin";
+ *
+ * export const hello = definePlugin({
+ *   name: "hello",
+ *   version: "1.0.0",
+ *   commands: { "hello.echo": (bytes) => bytes },
+ * });
+ * if (import.meta.main) await serve(hello);
+ * ```
+ *
+ * @throws {TypeError} when a name, the version or a command is not what the contract allows.
+ */
+export function definePlugin<const C extends Commands>(plugin: Plugin<C>): Plugin<C> {
+  if (!isName(plugin.name)) throw new TypeError(`The plugin's name "${plugin.name}" must be 1 to 64 letters, digits, "_" or "-"`);
+  if (plugin.version === "") throw new TypeError(`Plugin "${plugin.name}" needs a version, for example "1.0.0"`);
+  for (const [name, handler] of Object.entries(plugin.commands)) {
+    const command = `Command "${name}" of plugin "${plugin.name}"`;
+    if (!isDottedName(name)) throw new TypeError(`${command} must be words of letters, digits, "_" or "-", joined by dots`);
+    if (isReserved(name)) throw new TypeError(`${command} is reserved: "polyplug." belongs to the framework`);
+    if (typeof handler !== "function") throw new TypeError(`${command} must be a function`);
+  }
+  return plugin;
+}

@@ -1,0 +1,10 @@
+/**
+ * What a plugin written in TypeScript needs.
+ * @module
+ */
+export { definePlugin } from "./define.ts";
+export type { ServeOptions } from "./options.ts";
+export { serve, type Served } from "./serve.ts";
+export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
+export type { Bytes } from "../protocol/caller.ts";
+export type { Awaitable, Commands, Plugin, PluginContext, RawHandler } from "../protocol/plugin.ts";

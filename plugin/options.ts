@@ -1,0 +1,101 @@
+/**
+ * Takes the command line, the environment and what the author passed to `serve()`, gives one settled set of options.
+ * @module
+ */
+import process from "node:process";
+import { DEFAULT_MAX_PAYLOAD_BYTES } from "../protocol/caller.ts";
+import { VARIABLES } from "../protocol/environment.ts";
+import { isLoopbackName } from "../protocol/endpoint.ts";
+
+/** What an author may settle; each wins over command line and environment. */
+export interface ServeOptions {
+  /** The wire to serve; `--comm-type`. Default: what the host says, else `rest`. */
+  readonly commType?: "rest";
+  /** The address to listen on; `--listen`. Default 127.0.0.1; anything but loopback needs a host that gave a token. */
+  readonly listen?: string;
+  /** The port to listen on, 0 for any free one; `--port`. Default 0. */
+  readonly port?: number;
+  /** The largest payload in bytes. Default: what the host says, else 16 MiB. */
+  readonly maxPayloadBytes?: number;
+  /** Ends the plugin. With it, `serve()` leaves the process's signals and stdin alone: the caller decides when it ends. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options with every question answered. */
+export interface SettledOptions {
+  readonly commType: "rest";
+  readonly listen: string;
+  readonly port: number;
+  readonly maxPayloadBytes: number;
+  /** The launch's secret, when a host started us. */
+  readonly token: string | undefined;
+  /** The versions of the contract that the host speaks; `undefined` when nobody said, as when started by hand. */
+  readonly hostProtocols: readonly number[] | undefined;
+}
+
+/** What is wrong with the command line or the environment; shown as one line, without a stack. */
+export class UsageError extends Error {}
+
+/**
+ * Settles the options and removes the host's variables from the environment, so that they do not reach children of the plugin.
+ * @throws {UsageError} when a value cannot be used.
+ */
+export function settleOptions(given: ServeOptions, args: readonly string[] = process.argv.slice(2)): SettledOptions {
+  const environment = takeVariables();
+  const token = environment.token;
+  const listen = given.listen ?? lastFlag(args, "listen") ?? "127.0.0.1";
+  if (!isLoopbackName(listen) && token === undefined) {
+    throw new UsageError(
+      `--listen ${listen} would let other machines call this plugin; without a token only 127.0.0.1 and ::1 are allowed`,
+    );
+  }
+  return {
+    commType: restOnly(given.commType ?? lastFlag(args, "comm-type") ?? environment.commType ?? "rest"),
+    listen,
+    port: given.port ?? portFromText(lastFlag(args, "port")),
+    maxPayloadBytes: given.maxPayloadBytes ?? bytesFromText(environment.maxPayload),
+    token,
+    hostProtocols: environment.protocol?.split(",").map(Number),
+  };
+}
+
+/** The value of the last `--name V`, `-name V`, `--name=V` or `-name=V`; flags it does not know are the author's own. */
+export function lastFlag(args: readonly string[], name: string): string | undefined {
+  let found: string | undefined;
+  for (const [index, arg] of args.entries()) {
+    if (arg === `--${name}` || arg === `-${name}`) found = args[index + 1] ?? "";
+    else if (arg.startsWith(`--${name}=`) || arg.startsWith(`-${name}=`)) found = arg.slice(arg.indexOf("=") + 1);
+  }
+  return found;
+}
+
+type Environment = { readonly [K in keyof typeof VARIABLES]: string | undefined };
+
+function takeVariables(): Environment {
+  const taken: Record<string, string | undefined> = {};
+  for (const [key, variable] of Object.entries(VARIABLES)) {
+    taken[key] = process.env[variable];
+    // Not where the plugin keeps its data: its author reads that one.
+    if (variable !== VARIABLES.dataDir) delete process.env[variable];
+  }
+  return taken as Environment;
+}
+
+function restOnly(commType: string): "rest" {
+  if (commType === "rest") return commType;
+  throw new UsageError(`--comm-type ${commType} is not served by this version; it serves "rest"`);
+}
+
+function portFromText(text: string | undefined): number {
+  if (text === undefined) return 0;
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port >= 0 && port <= 65535) return port;
+  throw new UsageError(`--port must be a number from 0 to 65535, not "${text}"`);
+}
+
+function bytesFromText(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_MAX_PAYLOAD_BYTES;
+  const bytes = Number(text);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
+  throw new UsageError(`${VARIABLES.maxPayload} must be a number of bytes, not "${text}"`);
+}

@@ -1,0 +1,99 @@
+/**
+ * `serve()`: takes a plugin, gives a server that a host, or a person with curl, can call.
+ * @module
+ */
+import process from "node:process";
+import { createDispatcher } from "../protocol/dispatch.ts";
+import { messageOf } from "../protocol/errors.ts";
+import type { Plugin } from "../protocol/plugin.ts";
+import { formatReadyLine, formatVersionLine } from "../protocol/ready_line.ts";
+import { PROTOCOL_VERSION } from "../protocol/reserved.ts";
+import { openRestServer, type RestServer } from "../protocol/rest/server.ts";
+import { type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
+import { endProcess, watchForStop } from "./stop.ts";
+
+/** A plugin that listens. */
+export interface Served {
+  /** Where it listens, for example `http://127.0.0.1:41234`. */
+  readonly address: string;
+  /** Resolves when it has stopped, for whatever reason: the place for the author's own clean-up, which may take a second. */
+  readonly finished: Promise<void>;
+  /** Answers the open calls, refuses new ones and stops. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves a plugin until its host ends it, its stdin ends, or a signal comes. Resolves when it listens.
+ * Started by a host it prints the ready line on stdout; started by hand it says on stderr how to call it.
+ *
+ * @throws the runtime's error when the given port is taken. A fault in the command line ends the process with one line on stderr.
+ */
+export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
+  const settled = settleOrExit(options);
+  if (settled.hostProtocols !== undefined && !settled.hostProtocols.includes(PROTOCOL_VERSION)) {
+    process.stdout.write(`${formatVersionLine()}\n`, () => process.exit(1));
+    await new Promise<never>(() => {});
+  }
+  const dispatcher = createDispatcher(plugin, () => void close());
+  const server = await listen(settled, options, () =>
+    openRestServer({
+      dispatcher,
+      hosts: plugin.hosts ?? [],
+      token: settled.token,
+      maxPayloadBytes: settled.maxPayloadBytes,
+      hostname: settled.listen,
+      port: settled.port,
+    }));
+  const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => closing ??= dispatcher.drain().then(() => server.close()).then(unwatch).then(finish);
+  const unwatch = watch(options, close);
+  announce(plugin, settled, server.address);
+  return { address: server.address, finished, close };
+}
+
+function settleOrExit(options: ServeOptions): SettledOptions {
+  try {
+    return settleOptions(options);
+  } catch (error) {
+    if (error instanceof UsageError) exitWith(error.message, 2);
+    throw error;
+  }
+}
+
+/** A port that the command line named is the starter's fault, to be told in one line; one that the author passed is the author's to handle. */
+async function listen(settled: SettledOptions, options: ServeOptions, open: () => Promise<RestServer>): Promise<RestServer> {
+  try {
+    return await open();
+  } catch (error) {
+    if (options.port === undefined) exitWith(`Cannot listen on ${settled.listen}, port ${settled.port}: ${messageOf(error)}`, 1);
+    throw error;
+  }
+}
+
+function exitWith(message: string, code: number): void {
+  process.stderr.write(`${message}\n`);
+  process.exit(code);
+}
+
+/** Lets a signal and the end of stdin stop the plugin and then the process, or the author's own signal the plugin alone. */
+function watch(options: ServeOptions, close: () => Promise<void>): () => void {
+  const { signal } = options;
+  if (signal === undefined) return watchForStop(() => void close().then(endProcess));
+  const onAbort = () => void close();
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return () => signal.removeEventListener("abort", onAbort);
+}
+
+function announce(plugin: Plugin, settled: SettledOptions, address: string): void {
+  if (settled.hostProtocols !== undefined) {
+    process.stdout.write(`${formatReadyLine(settled.commType, address)}\n`);
+    return;
+  }
+  const command = Object.keys(plugin.commands)[0];
+  const call = command === undefined
+    ? `curl ${address}/ping`
+    : `curl --data-binary 'hello' -H 'content-type: application/octet-stream' -H 'x-command: ${command}' ${address}/exec`;
+  process.stderr.write(`${plugin.name} ${plugin.version} listens on ${address}\nCall it:\n  ${call}\n`);
+}

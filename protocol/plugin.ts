@@ -1,0 +1,85 @@
+/**
+ * What a plugin is, as its author writes it down: a name, a version and commands.
+ * @module
+ */
+import type { Bytes } from "./caller.ts";
+
+/** A value, or a promise of it. */
+export type Awaitable<T> = T | Promise<T>;
+
+/** What a handler knows about the call that it answers. */
+export interface PluginContext {
+  /** Fires when the caller gave up, its deadline passed, or its connection closed. */
+  readonly signal: AbortSignal;
+  /** The same for each try of a call. */
+  readonly requestId: string;
+  /** The host's name, or `""` when the caller did not say. */
+  readonly from: string;
+}
+
+/** Answers a command: bytes in, bytes out. A thrown error reaches the caller with its `code` and `message`. */
+export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array>;
+
+/** Handlers by command name. */
+export type Commands = Readonly<Record<string, RawHandler>>;
+
+/** A plugin as `definePlugin` checks it. */
+export interface Plugin<C extends Commands = Commands> {
+  /** The plugin's own name; the name in the host's config may be another. */
+  readonly name: string;
+  /** Its version, semver by custom. */
+  readonly version: string;
+  /** One line for people. */
+  readonly description?: string;
+  /** The only hosts that may call it, by name. Default: every host. */
+  readonly hosts?: readonly string[];
+  /** The versions of the application's API that it works with, a semver range. */
+  readonly api?: string;
+  /** What it can do. */
+  readonly commands: C;
+}
+
+/** One command as `polyplug.info` lists it. */
+export interface CommandInfo {
+  /** What to call it by. */
+  readonly name: string;
+  /** One line for people. */
+  readonly description?: string;
+  /** JSON Schema of its input. */
+  readonly input?: unknown;
+  /** JSON Schema of its output. */
+  readonly output?: unknown;
+  /** Whether it answers with a stream. */
+  readonly stream?: boolean;
+}
+
+/** What a plugin says of itself. */
+export interface PluginInfo {
+  /** The plugin's own name. */
+  readonly name: string;
+  /** Its version. */
+  readonly version: string;
+  /** One line for people. */
+  readonly description?: string;
+  /** Its commands. */
+  readonly commands: readonly CommandInfo[];
+  /** Event patterns that it listens to. */
+  readonly subscribes: readonly string[];
+  /** The only hosts that may call it; empty when every host may. */
+  readonly hosts: readonly string[];
+  /** The versions of the application's API that it works with. */
+  readonly api?: string;
+}
+
+/** What `polyplug.info` answers for a plugin. */
+export function infoFromPlugin(plugin: Plugin): PluginInfo {
+  return {
+    name: plugin.name,
+    version: plugin.version,
+    ...(plugin.description === undefined ? {} : { description: plugin.description }),
+    commands: Object.keys(plugin.commands).sort().map((name) => ({ name })),
+    subscribes: [],
+    hosts: plugin.hosts ?? [],
+    ...(plugin.api === undefined ? {} : { api: plugin.api }),
+  };
+}

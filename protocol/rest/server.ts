@@ -1,0 +1,235 @@
+/**
+ * The plugin's half of REST: takes a plugin's dispatcher, gives a listening HTTP server.
+ * @module
+ */
+import process from "node:process";
+import { type Context, Hono } from "hono";
+import type { Server, ServerOptions } from "srvx";
+import type { Bytes } from "../caller.ts";
+import type { Dispatcher } from "../dispatch.ts";
+import { isLoopbackName } from "../endpoint.ts";
+import { isPluginError, messageOf, PluginError } from "../errors.ts";
+import { equalsSecret, proofFromToken } from "../proof.ts";
+import { FEATURES } from "../reserved.ts";
+import {
+  decodeExecRequest,
+  encodeAnswer,
+  encodeError,
+  EXEC_STATUS,
+  formatIdentity,
+  HEADERS,
+  isRaw,
+  JSON_TYPE,
+  jsonCap,
+  MAX_TIMEOUT_MS,
+  PING_STATUS,
+  RAW_TYPE,
+  statusFromCode,
+} from "./wire.ts";
+import { encodeHex } from "../hex.ts";
+
+/** What the server needs to know beside the plugin itself. */
+export interface RestServerOptions {
+  /** Runs the calls. */
+  readonly dispatcher: Dispatcher;
+  /** The only hosts that may call; empty for every host. */
+  readonly hosts: readonly string[];
+  /** The launch's secret; without one every program of this machine may call. */
+  readonly token: string | undefined;
+  /** The largest payload, in bytes. */
+  readonly maxPayloadBytes: number;
+  /** The address to listen on. */
+  readonly hostname: string;
+  /** The port to listen on; 0 for any free one. */
+  readonly port: number;
+}
+
+/** A server that listens. */
+export interface RestServer {
+  /** Its address, for example `http://127.0.0.1:41234`. */
+  readonly address: string;
+  /** Stops listening and closes every connection; answers that are being written get a moment to leave. */
+  close(): Promise<void>;
+}
+
+/** How long a refused body is read on, so that the client sees the answer instead of a reset connection. */
+const DRAIN_MS = 1000;
+/** How long answers that are on their way may take when the server closes. */
+const FLUSH_MS = 250;
+
+/**
+ * Listens.
+ * @throws the runtime's own error, with code `EADDRINUSE` for example, when it cannot.
+ */
+export async function openRestServer(options: RestServerOptions): Promise<RestServer> {
+  const app = createRestApp(options);
+  const server = await startServer({
+    fetch: (request) => app.fetch(request),
+    hostname: options.hostname,
+    port: options.port,
+    silent: true,
+    gracefulShutdown: false,
+    // The host decides how long it keeps a connection; one closed under a call would be a call lost.
+    node: { keepAliveTimeout: 0 },
+    bun: { idleTimeout: 0, maxRequestBodySize: 3 * jsonCap(options.maxPayloadBytes) },
+  });
+  return {
+    address: new URL(server.url ?? "").origin,
+    async close() {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const flushed = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
+      await Promise.race([server.close(false), flushed]);
+      clearTimeout(timer);
+      await server.close(true);
+    },
+  };
+}
+
+async function startServer(options: ServerOptions): Promise<Server> {
+  // Deno's own server does not report a closed connection once the body was read, so that cancel would not reach a handler.
+  const { serve } = "deno" in process.versions ? await import("srvx/node") : await import("srvx");
+  return await serve(options).ready();
+}
+
+/** The routes of the contract. */
+export function createRestApp(options: RestServerOptions): Hono {
+  const app = new Hono();
+  app.use(async (c, next) => {
+    checkOrigin(c, options);
+    await next();
+  });
+  app.get("/ping", async (c) => {
+    checkHost(c, options);
+    return new Response(encodeAnswer("pong"), { status: PING_STATUS, headers: await pingHeaders(c, options.token) });
+  });
+  app.post("/exec", async (c) => {
+    checkToken(c, options);
+    checkHost(c, options);
+    return await answerExec(c, options);
+  });
+  app.all("/ping", (c) => errorResponse(notFound(`${c.req.method} /ping: ping is a GET`), 405));
+  app.all("/exec", (c) => errorResponse(notFound(`${c.req.method} /exec: exec is a POST`), 405));
+  app.notFound((c) => errorResponse(notFound(`There is no ${c.req.path}; there are GET /ping and POST /exec`)));
+  app.onError((error) => errorResponse(isPluginError(error) ? error : refusal("exec.failed", messageOf(error))));
+  return app;
+}
+
+async function answerExec(c: Context, options: RestServerOptions): Promise<Response> {
+  const raw = isRaw(c.req.header("content-type") ?? null);
+  const { command, payload } = raw ? await readRaw(c, options.maxPayloadBytes) : await readJson(c, options.maxPayloadBytes);
+  const bytes = await options.dispatcher.exec({
+    command,
+    payload,
+    requestId: c.req.header(HEADERS.requestId) ?? crypto.randomUUID(),
+    from: c.req.header(HEADERS.host) ?? "",
+    signal: c.req.raw.signal,
+    timeoutMs: timeoutFromHeader(c.req.header(HEADERS.timeoutMs)),
+  });
+  const type = raw ? RAW_TYPE : JSON_TYPE;
+  // A stopping server waits for its connections, so the last answer on each says that it is the last.
+  const last: Record<string, string> = options.dispatcher.draining ? { connection: "close" } : {};
+  return new Response(raw ? bytes : encodeAnswer(encodeHex(bytes)), { status: EXEC_STATUS, headers: { "content-type": type, ...last } });
+}
+
+async function readRaw(c: Context, limit: number): Promise<{ command: string; payload: Bytes }> {
+  const command = c.req.header(HEADERS.command);
+  const payload = await readBody(c.req.raw, limit, limit);
+  if (command === undefined) throw refusal("exec.bad_request", `A body of ${RAW_TYPE} needs the command in the header ${HEADERS.command}`);
+  return { command, payload };
+}
+
+async function readJson(c: Context, limit: number): Promise<{ command: string; payload: Bytes }> {
+  const body = await readBody(c.req.raw, jsonCap(limit), limit);
+  const { command, payload } = decodeExecRequest(new TextDecoder().decode(body));
+  if (payload.length > limit) throw tooLarge(limit);
+  return { command, payload };
+}
+
+/** Reads a body of at most `cap` bytes; a larger one is drained for a while and refused. */
+async function readBody(request: Request, cap: number, limit: number): Promise<Bytes> {
+  const length = request.headers.get("content-length");
+  if (length !== null && Number(length) <= cap) return new Uint8Array(await request.arrayBuffer());
+  if (request.body === null) return new Uint8Array(0);
+  const reader = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    size += part.value.length;
+    if (size > cap || (length !== null && Number(length) > cap)) {
+      await drain(reader, 2 * cap - size);
+      throw tooLarge(limit);
+    }
+    chunks.push(part.value);
+  }
+  return new Uint8Array(await new Blob(chunks as Bytes[]).arrayBuffer());
+}
+
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>, most: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), DRAIN_MS));
+  try {
+    for (let left = most; left > 0;) {
+      const part = await Promise.race([reader.read(), late]);
+      if (part === undefined || part.done) return;
+      left -= part.value.length;
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function timeoutFromHeader(value: string | undefined): number | undefined {
+  const timeoutMs = Number(value);
+  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS ? timeoutMs : undefined;
+}
+
+async function pingHeaders(c: Context, token: string | undefined): Promise<Record<string, string>> {
+  const headers: Record<string, string> = { "content-type": JSON_TYPE, [HEADERS.polyplug]: formatIdentity(FEATURES) };
+  const nonce = c.req.header(HEADERS.nonce);
+  if (nonce !== undefined && token !== undefined) headers[HEADERS.proof] = await proofFromToken(token, nonce);
+  return headers;
+}
+
+/** Keeps web pages out: a browser names its page in `Origin`, and a rebound DNS name stands in `Host`. */
+function checkOrigin(c: Context, options: RestServerOptions): void {
+  if (c.req.header("origin") !== undefined) {
+    throw refusal("exec.forbidden", "Requests with an Origin header are refused: web pages may not call plugins");
+  }
+  if (!isLoopbackName(options.hostname)) return;
+  const name = (c.req.header("host") ?? "").replace(/:\d*$/, "");
+  if (!isLoopbackName(name)) throw refusal("exec.forbidden", `The Host header is "${name}", not localhost, 127.0.0.1 or [::1]`);
+}
+
+function checkToken(c: Context, options: RestServerOptions): void {
+  if (options.token === undefined) return;
+  const given = c.req.header(HEADERS.authorization) ?? "";
+  if (!equalsSecret(given, `Bearer ${options.token}`)) throw refusal("exec.unauthenticated", "The call does not carry this launch's token");
+}
+
+function checkHost(c: Context, options: RestServerOptions): void {
+  if (options.hosts.length === 0) return;
+  const host = c.req.header(HEADERS.host);
+  if (host === undefined && options.token === undefined) return;
+  if (host === undefined || !options.hosts.includes(host)) {
+    const who = host === undefined ? "A call without X-Host" : `Host "${host}"`;
+    throw refusal("exec.forbidden", `${who} is not among the hosts of this plugin: ${options.hosts.join(", ")}`);
+  }
+}
+
+function errorResponse(error: PluginError, status: number = statusFromCode(error.code)): Response {
+  // What was refused may not have been read to its end, so the connection cannot be used again.
+  const close: Record<string, string> = status === 413 ? { connection: "close" } : {};
+  return new Response(encodeError(error), { status, headers: { "content-type": JSON_TYPE, ...close } });
+}
+
+function tooLarge(limit: number): PluginError {
+  return refusal("exec.too_large", `The payload has more than the limit of ${limit} bytes`);
+}
+
+function notFound(message: string): PluginError {
+  return refusal("exec.not_found", message);
+}
+
+function refusal(code: string, message: string): PluginError {
+  return new PluginError(code, message, { origin: "plugin" });
+}

@@ -1,0 +1,195 @@
+/**
+ * REST as both sides write it: paths, headers, JSON shapes, statuses.
+ * @module
+ */
+import type { Bytes, Identity } from "../caller.ts";
+import { codeFromPlugin } from "../dispatch.ts";
+import { PluginError } from "../errors.ts";
+import { decodeHex, encodeHex } from "../hex.ts";
+import { PROTOCOL_VERSION } from "../reserved.ts";
+
+/** Header names, lower-case as HTTP libraries give them. */
+export const HEADERS = {
+  host: "x-host",
+  requestId: "x-request-id",
+  attempt: "x-attempt",
+  timeoutMs: "x-timeout-ms",
+  traceparent: "traceparent",
+  polyplug: "x-polyplug",
+  nonce: "x-polyplug-nonce",
+  proof: "x-polyplug-proof",
+  command: "x-command",
+  authorization: "authorization",
+} as const;
+
+/** The content type of the JSON form. */
+export const JSON_TYPE = "application/json";
+/** The content type of the raw form. */
+export const RAW_TYPE = "application/octet-stream";
+/** The status of a right answer to exec; goplugin's hosts accept no other. */
+export const EXEC_STATUS = 202;
+/** The status of a right answer to ping. */
+export const PING_STATUS = 200;
+
+/** The largest timer that every runtime takes, in milliseconds. */
+export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
+
+/** The most bytes a JSON body may have: the payload in hex, and room for the rest. */
+export function jsonCap(maxPayloadBytes: number): number {
+  return 2 * maxPayloadBytes + 64 * 1024;
+}
+
+/** Whether a content type names the raw form. */
+export function isRaw(contentType: string | null): boolean {
+  return contentType !== null && contentType.split(";", 1)[0]?.trim().toLowerCase() === RAW_TYPE;
+}
+
+/** The body of a call in the JSON form. */
+export function encodeExecRequest(command: string, payload: Uint8Array): string {
+  return `{"command":${JSON.stringify(command)},"payload":"${encodeHex(payload)}"}`;
+}
+
+/**
+ * Reads the body of a call.
+ * @throws {PluginError} "exec.bad_request" when it is not JSON, a key is missing, or the payload is not hex.
+ */
+export function decodeExecRequest(text: string): { readonly command: string; readonly payload: Bytes } {
+  const value = parseJson(text);
+  if (!isRecord(value)) throw badRequest("The body is not a JSON object");
+  const { command, payload } = value;
+  if (typeof command !== "string") throw badRequest('The body has no "command" string');
+  if (typeof payload !== "string") throw badRequest('The body has no "payload" string');
+  const bytes = decodeHex(payload);
+  if (bytes === undefined) throw badRequest('"payload" is not hex: an even number of the digits 0-9, a-f');
+  return { command, payload: bytes };
+}
+
+/** The body of a right answer in the JSON form; `response` is "pong" or hex, which need no escapes. */
+export function encodeAnswer(response: string): string {
+  return `{"status":"success","data":{"response":"${response}"}}`;
+}
+
+/**
+ * Reads the response of a right answer; keys in any case and an absent or empty status pass, as with goplugin.
+ * @throws {PluginError} "caller.bad_response" when the answer is something else.
+ */
+export function decodeAnswer(text: string): string {
+  const value = parseJson(text);
+  if (!isRecord(value)) throw badResponse(`The answer is not a JSON object: ${excerpt(text)}`);
+  const status = field(value, "status");
+  if (status !== undefined && status !== null && status !== "" && status !== "success") {
+    throw badResponse(`The answer's status is ${excerpt(JSON.stringify(status))}, not "success"`);
+  }
+  const data = field(value, "data");
+  const response = isRecord(data) ? field(data, "response") : undefined;
+  if (typeof response !== "string") throw badResponse(`The answer has no "data.response" string: ${excerpt(text)}`);
+  return response;
+}
+
+/**
+ * Reads the bytes of a right answer to exec.
+ * @throws {PluginError} "caller.bad_response" when the answer is malformed or its response is not hex.
+ */
+export function decodeExecAnswer(text: string): Bytes {
+  const response = decodeAnswer(text);
+  const bytes = decodeHex(response);
+  if (bytes === undefined) throw badResponse(`The answer's response is not hex: ${excerpt(response)}`);
+  return bytes;
+}
+
+/** The body of an error answer. */
+export function encodeError(error: PluginError): string {
+  return JSON.stringify({ status: "error", data: null, message: error.message, code: error.code });
+}
+
+const STATUS_BY_CODE: ReadonlyMap<string, number> = new Map([
+  ["exec.unknown_command", 400],
+  ["exec.bad_request", 400],
+  ["exec.unauthenticated", 401],
+  ["exec.forbidden", 403],
+  ["exec.not_found", 404],
+  ["exec.too_large", 413],
+  ["exec.invalid_input", 422],
+  ["exec.unavailable", 503],
+  ["exec.timeout", 504],
+]);
+
+/** The HTTP status of an error answer; a handler's own code is a 500. */
+export function statusFromCode(code: string): number {
+  return STATUS_BY_CODE.get(code) ?? 500;
+}
+
+const CODE_BY_STATUS: ReadonlyMap<number, string> = new Map([
+  [400, "exec.bad_request"],
+  [401, "exec.unauthenticated"],
+  [403, "exec.forbidden"],
+  [404, "exec.not_found"],
+  [405, "exec.not_found"],
+  [413, "exec.too_large"],
+  [422, "exec.invalid_input"],
+  [504, "exec.timeout"],
+]);
+
+/**
+ * The error that an answer with an unexpected status stands for. Plugins that know nothing of `code` get one by status; a 503 without one
+ * stays `exec.failed`, since `exec.unavailable` promises that the call was not run.
+ */
+export function errorFromAnswer(status: number, expected: number, text: string): PluginError {
+  if (status < 400) {
+    const hint = `A right answer has the status ${expected}`;
+    return new PluginError("caller.bad_response", `The answer's status is ${status}, not ${expected}`, { hint });
+  }
+  const value = parseJson(text);
+  const code = isRecord(value) ? field(value, "code") : undefined;
+  const message = isRecord(value) ? field(value, "message") : undefined;
+  return new PluginError(
+    code === undefined ? CODE_BY_STATUS.get(status) ?? "exec.failed" : codeFromPlugin(code),
+    typeof message === "string" ? message : `It answered with the status ${status}: ${excerpt(text)}`,
+    { origin: "plugin" },
+  );
+}
+
+/** The header by which a plugin says that it knows polyplug. */
+export function formatIdentity(features: readonly string[]): string {
+  return `${PROTOCOL_VERSION}; features=${features.join(",")}`;
+}
+
+/** Reads that header and the proof beside it; a plugin without it is a plain one. */
+export function parseIdentity(header: string | null, proof: string | null): Identity {
+  if (header === null) return { features: [] };
+  const [version, ...parameters] = header.split(";").map((part) => part.trim());
+  const list = parameters.find((parameter) => parameter.startsWith("features="))?.slice("features=".length) ?? "";
+  const features = list.split(",").map((feature) => feature.trim()).filter((feature) => feature !== "");
+  return { protocol: Number(version), features, ...(proof === null ? {} : { proof }) };
+}
+
+function badRequest(message: string): PluginError {
+  return new PluginError("exec.bad_request", message, { origin: "plugin" });
+}
+
+function badResponse(message: string): PluginError {
+  return new PluginError("caller.bad_response", message);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // JSON has no undefined, so the callers see that it was none.
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The value under a key in any case; the exact spelling wins. */
+function field(record: Record<string, unknown>, name: string): unknown {
+  if (Object.hasOwn(record, name)) return record[name];
+  const key = Object.keys(record).find((candidate) => candidate.toLowerCase() === name);
+  return key === undefined ? undefined : record[key];
+}
+
+function excerpt(text: string): string {
+  return text.length <= 120 ? text : `${text.slice(0, 120)}…`;
+}
