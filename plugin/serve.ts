@@ -34,7 +34,8 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
     process.stdout.write(`${formatVersionLine()}\n`, () => process.exit(1));
     await new Promise<never>(() => {});
   }
-  const dispatcher = createDispatcher(plugin, () => void close());
+  const end = () => void (options.signal === undefined ? close().then(endProcess) : close());
+  const dispatcher = createDispatcher(plugin, end);
   const server = await listen(settled, options, () =>
     openRestServer({
       dispatcher,
@@ -47,7 +48,7 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= dispatcher.drain().then(() => server.close()).then(unwatch).then(finish);
-  const unwatch = watch(options, close);
+  const unwatch = watch(options.signal, end);
   announce(plugin, settled, server.address);
   return { address: server.address, finished, close };
 }
@@ -76,14 +77,12 @@ function exitWith(message: string, code: number): void {
   process.exit(code);
 }
 
-/** Lets a signal and the end of stdin stop the plugin and then the process, or the author's own signal the plugin alone. */
-function watch(options: ServeOptions, close: () => Promise<void>): () => void {
-  const { signal } = options;
-  if (signal === undefined) return watchForStop(() => void close().then(endProcess));
-  const onAbort = () => void close();
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  return () => signal.removeEventListener("abort", onAbort);
+/** Lets the author's own signal end the plugin, else the process's signals and the end of stdin. */
+function watch(signal: AbortSignal | undefined, end: () => void): () => void {
+  if (signal === undefined) return watchForStop(end);
+  signal.addEventListener("abort", end, { once: true });
+  if (signal.aborted) end();
+  return () => signal.removeEventListener("abort", end);
 }
 
 function announce(plugin: Plugin, settled: SettledOptions, address: string): void {
