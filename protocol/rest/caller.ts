@@ -3,6 +3,7 @@
  * @module
  */
 import process from "node:process";
+import { concatBytes } from "../bytes.ts";
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { isPluginError, messageOf, PluginError } from "../errors.ts";
@@ -230,7 +231,10 @@ async function openUndiciClient(endpoint: Exclude<Endpoint, { kind: "pipes" }>):
       return {
         status: statusCode,
         header: (name) => single(received[name]),
-        read: (cap) => readCapped(stream, Number(single(received["content-length"]) ?? Number.NaN), cap),
+        read: async (cap) => {
+          const length = Number(single(received["content-length"]) ?? Number.NaN);
+          return length <= cap ? await stream.bytes() as Bytes : await readCapped(stream, length, cap);
+        },
       };
     },
     close: () => pool.destroy(),
@@ -276,15 +280,5 @@ async function readCapped(body: AsyncIterable<Uint8Array>, length: number, cap: 
     if (size > cap || length > cap) return undefined;
     chunks.push(chunk);
   }
-  return concat(chunks, size);
-}
-
-function concat(chunks: readonly Uint8Array[], size: number): Bytes {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return concatBytes(chunks, size);
 }
