@@ -32,18 +32,31 @@ interface Place {
  * Finds and reads the configuration: the application's own choice, else `GOPLUGIN_DIR`, else `~/.goplugin/config.toml`.
  * A place that is named but missing is an error; nothing falls through to the next rule, since that would start other plugins than meant.
  *
- * @throws {PluginError} "config.not_found" naming path and rule.
+ * @throws {PluginError} "config.not_found" naming path and rule, "config.invalid" when the file is not UTF-8.
  */
 export async function locateConfig(given: string | URL | ConfigInput | undefined): Promise<ConfigSource> {
   if (typeof given === "object" && !(given instanceof URL)) return { path: undefined, folder: process.cwd(), content: given };
   const place = await choosePlace(given);
+  return { path: place.path, folder: dirname(place.path), content: textFrom(place.path, await readPlace(place)) };
+}
+
+async function readPlace(place: Place): Promise<Uint8Array> {
   try {
-    return { path: place.path, folder: dirname(place.path), content: await readFile(place.path, "utf8") };
+    return await readFile(place.path);
   } catch (error) {
     throw new PluginError("config.not_found", `Cannot read the configuration "${place.path}": ${messageOf(error)}`, {
       hint: `The place was chosen by ${place.rule}`,
       cause: error,
     });
+  }
+}
+
+/** TOML is UTF-8; replacement characters would stand for names that nobody wrote. */
+function textFrom(path: string, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new PluginError("config.invalid", `The configuration "${path}" is not UTF-8 text`, { cause: error });
   }
 }
 

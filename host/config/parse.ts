@@ -8,7 +8,7 @@ import * as v from "valibot";
 import { PluginError } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
 import type { ConfigInput, ConfigSource } from "./locate.ts";
-import { EVENTS, HOST, META, PLUGIN, type PluginTable, SETTINGS, type TableSchema, WITHOUT_EFFECT } from "./schema.ts";
+import { EVENTS, HOST, isTable, META, PLUGIN, type PluginTable, SETTINGS, type TableSchema, WITHOUT_EFFECT } from "./schema.ts";
 
 /** The whole configuration, checked. */
 export interface HostConfig {
@@ -51,10 +51,15 @@ export function parseConfig(source: ConfigSource): HostConfig {
   const settings = read.table("settings", SETTINGS, content["settings"] ?? {});
   const plugins = read.tables("plugins", PLUGIN, content["plugins"]);
   const hosts = read.tables("hosts", HOST, content["hosts"]);
-  for (const [name, plugin] of plugins) checkPlugin(`plugins.${name}`, plugin, errors, warnings);
-  const known = Object.keys(asTable(content["plugins"]) ?? {});
-  for (const [name, host] of hosts) checkHost(`hosts.${name}.plugins`, host.plugins, known, errors);
-  if (errors.length > 0) throw invalid(source, errors);
+  if (content["events"] !== undefined) warnings.push({ path: "events", message: WITHOUT_EFFECT_YET });
+  for (const [name, plugin] of plugins) checkEffect(`plugins.${name}`, plugin, warnings);
+  // What is written is asked, not what was parsed, so that a fault of type hides no other finding.
+  for (const [name, plugin] of entriesOf(content["plugins"])) if (isTable(plugin)) checkCommand(`plugins.${name}`, plugin, errors);
+  const known = entriesOf(content["plugins"]).map(([name]) => name);
+  for (const [name, host] of entriesOf(content["hosts"])) {
+    if (isTable(host)) checkHost(`hosts.${name}.plugins`, host["plugins"], known, errors);
+  }
+  if (errors.length > 0) throw invalid(source, errors, warnings);
   return {
     path: source.path,
     folder: source.folder,
@@ -84,14 +89,21 @@ function createReader(errors: Finding[], warnings: Finding[]) {
       warnings.push({ path: where, message: `is not a known key and is ignored; the nearest known one is "${closest(key, [...known])}"` });
     }
   };
+  const unknownKeysWithin = (path: string, table: ConfigInput, entries: v.ObjectEntries) => {
+    unknownKeys(path, table, Object.keys(entries));
+    for (const [key, schema] of Object.entries(entries)) {
+      const inner = table[key];
+      const innerEntries = entriesOfOptional(schema);
+      if (isTable(inner) && innerEntries !== undefined) unknownKeysWithin(`${path}.${key}`, inner, innerEntries);
+    }
+  };
   const table = <T>(path: string, schema: TableSchema<T>, value: unknown): T | undefined => {
-    const record = asTable(value);
-    if (record === undefined) {
+    if (!isTable(value)) {
       errors.push({ path, message: `must be a table, not ${show(value)}` });
       return undefined;
     }
-    unknownKeys(path, record, Object.keys(schema.entries));
-    const result = v.safeParse(schema, record);
+    unknownKeysWithin(path, value, schema.entries);
+    const result = v.safeParse(schema, value, { abortPipeEarly: true });
     if (result.success) return result.output;
     for (const issue of result.issues) {
       const dotted = v.getDotPath(issue);
@@ -100,11 +112,12 @@ function createReader(errors: Finding[], warnings: Finding[]) {
     return undefined;
   };
   const tables = <T>(path: string, schema: TableSchema<T>, value: unknown = {}): Map<string, T> => {
-    const record = asTable(value);
-    if (record === undefined) errors.push({ path, message: `must be a table of tables, not ${show(value)}` });
+    if (!isTable(value)) errors.push({ path, message: `must be a table of tables, not ${show(value)}` });
     const found = new Map<string, T>();
-    for (const [name, entry] of Object.entries(record ?? {})) {
-      checkName(path, name, found.keys(), errors);
+    const names: string[] = [];
+    for (const [name, entry] of entriesOf(value)) {
+      checkName(path, name, names, errors);
+      names.push(name);
       const output = table(`${path}.${name}`, schema, entry);
       if (output !== undefined) found.set(name, output);
     }
@@ -113,46 +126,62 @@ function createReader(errors: Finding[], warnings: Finding[]) {
   return { unknownKeys, table, tables };
 }
 
-function checkName(path: string, name: string, before: Iterable<string>, errors: Finding[]): void {
-  if (!isName(name)) errors.push({ path: `${path}.${name}`, message: 'must be named with 1 to 64 letters, digits, "_" or "-"' });
-  const twin = [...before].find((other) => other.toLowerCase() === name.toLowerCase());
+/** The keys of a table within a table, as `v.optional` holds it. */
+function entriesOfOptional(schema: v.ObjectEntries[string]): v.ObjectEntries | undefined {
+  const { wrapped } = schema as { readonly wrapped?: { readonly entries?: v.ObjectEntries } };
+  return wrapped?.entries;
+}
+
+const NAME_RULE = 'must be named with 1 to 64 letters, digits, "_" or "-", a letter or digit first, and not as a Windows device';
+
+function checkName(path: string, name: string, before: readonly string[], errors: Finding[]): void {
+  if (!isName(name)) errors.push({ path: `${path}.${name}`, message: NAME_RULE });
+  const twin = before.find((other) => other.toLowerCase() === name.toLowerCase());
   if (twin !== undefined) errors.push({ path: `${path}.${name}`, message: `differs from "${twin}" in upper and lower case alone` });
 }
 
-function checkPlugin(path: string, plugin: PluginTable, errors: Finding[], warnings: Finding[]): void {
-  if (plugin.exec === undefined && plugin.attach === undefined) {
+function checkCommand(path: string, { exec, exec_file, attach }: ConfigInput, errors: Finding[]): void {
+  if (exec === undefined && attach === undefined) {
     errors.push({ path: `${path}.exec`, message: "is missing: the command that starts the plugin" });
   }
-  if (plugin.exec !== undefined && plugin.exec_file === undefined && !/[/\\]/.test(plugin.exec)) {
+  if (typeof exec === "string" && exec !== "" && exec_file === undefined && !/[/\\]/.test(exec)) {
     errors.push({
       path: `${path}.exec_file`,
-      message: `is missing: "${plugin.exec}" is looked up on PATH, so the plugin's own file must be named`,
+      message: `is missing: "${exec}" is looked up on PATH, so the plugin's own file must be named`,
     });
-  }
-  for (const key of WITHOUT_EFFECT.filter((candidate) => plugin[candidate] !== undefined)) {
-    warnings.push({ path: `${path}.${key}`, message: "is understood, but has no effect in this version" });
   }
 }
 
-function checkHost(path: string, names: readonly string[], known: readonly string[], errors: Finding[]): void {
-  for (const name of names.filter((candidate) => !known.includes(candidate))) {
+const WITHOUT_EFFECT_YET = "is understood, but has no effect in this version";
+
+function checkEffect(path: string, plugin: PluginTable, warnings: Finding[]): void {
+  for (const key of WITHOUT_EFFECT.filter((candidate) => plugin[candidate] !== undefined)) {
+    warnings.push({ path: `${path}.${key}`, message: WITHOUT_EFFECT_YET });
+  }
+}
+
+function checkHost(path: string, names: unknown, known: readonly string[], errors: Finding[]): void {
+  const texts = Array.isArray(names) ? names.filter((name): name is string => typeof name === "string") : [];
+  for (const name of texts.filter((text) => !known.includes(text))) {
     errors.push({ path, message: `names "${name}", which is not among the plugins: ${known.join(", ") || "there are none"}` });
   }
 }
 
-function invalid(source: ConfigSource, errors: readonly Finding[]): PluginError {
+/** All faults in one error; the warnings go along as its hint, since a mistyped key is often why another is missing. */
+function invalid(source: ConfigSource, errors: readonly Finding[], warnings: readonly Finding[]): PluginError {
   const what = source.path === undefined ? "The configuration" : `The configuration "${source.path}"`;
   const count = errors.length === 1 ? "1 error" : `${errors.length} errors`;
   const lines = errors.map(({ path, message }) => `  ${path} ${message}`);
-  return new PluginError("config.invalid", [`${what} has ${count}:`, ...lines].join("\n"));
+  const hint = warnings.map(({ path, message }) => `${path} ${message}`).join("\n");
+  return new PluginError("config.invalid", [`${what} has ${count}:`, ...lines].join("\n"), hint === "" ? {} : { hint });
 }
 
-function asTable(value: unknown): ConfigInput | undefined {
-  const isTable = typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
-  return isTable ? value as ConfigInput : undefined;
+function entriesOf(value: unknown): readonly (readonly [name: string, value: unknown])[] {
+  return isTable(value) ? Object.entries(value) : [];
 }
 
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  // JSON has no inf and nan, which TOML has, and no bigint, which a parser may give.
+  const text = typeof value === "object" || typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }

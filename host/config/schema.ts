@@ -3,15 +3,31 @@
  * @module
  */
 import * as v from "valibot";
+import { endpointFromAddress } from "../../protocol/endpoint.ts";
 
 const text = v.pipe(v.string("must be a string"), v.nonEmpty("must not be empty"));
 const texts = v.array(v.string("must be a string"), "must be a list of strings");
 const flag = v.boolean("must be true or false");
 const SECONDS = "must be a number of seconds, 0 or more";
-const seconds = v.pipe(v.number(SECONDS), v.finite(SECONDS), v.minValue(0, SECONDS));
+const MOST_SECONDS = 2_147_483;
+/** Timers take at most 2³¹−1 milliseconds; a longer one would fire at once. */
+const seconds = v.pipe(
+  v.number(SECONDS),
+  v.finite(SECONDS),
+  v.minValue(0, SECONDS),
+  v.maxValue(MOST_SECONDS, `must be at most ${MOST_SECONDS} seconds`),
+);
 const COUNT = "must be a whole number, 1 or more";
 const count = v.pipe(v.number(COUNT), v.integer(COUNT), v.minValue(1, COUNT));
-const table = v.record(v.string(), v.unknown(), "must be a table");
+/** Whether a value is a table; valibot takes a list for one too. */
+export function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+const tableOf = <const E extends v.ObjectEntries>(entries: E) => {
+  return Object.assign(v.pipe(v.custom<unknown>(isTable, "must be a table"), v.object(entries)), { entries });
+};
+const table = v.custom<Readonly<Record<string, unknown>>>(isTable, "must be a table");
 const PORT = "must be an integer from 0 to 65535";
 const port = v.pipe(
   v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,5}$/), v.transform(Number))], PORT),
@@ -25,23 +41,28 @@ const hex = (digits: number) => {
 };
 
 const ADDRESS = 'must be an http URL with a port, or "unix:" and an absolute path';
-const address = v.pipe(v.string(ADDRESS), v.regex(/^(http:\/\/[^/]+|unix:\/.+)/, ADDRESS));
-const environmentTable = v.record(v.string(), v.string("must be a string"), "must be a table of strings");
+const address = v.pipe(
+  v.string(ADDRESS),
+  v.regex(/^(http:\/\/[^/]+:\d+\/?|unix:\/.+)$/, ADDRESS),
+  v.check((value) => endpointFromAddress(value) !== undefined, ADDRESS),
+);
+const environmentTable = v.pipe(v.custom(isTable, "must be a table of strings"), v.record(v.string(), v.string("must be a string")));
 const overflow = v.picklist(["drop-oldest", "drop-newest", "block"], 'must be "drop-oldest", "drop-newest" or "block"');
 const capability = v.pipe(v.string("must be a string"), v.regex(/^[^@\s]+@\d+\.\d+\.\d+\S*$/, 'must have the form "name@1.2.3"'));
 
-const restart = v.object({
-  max: v.optional(v.pipe(v.number("must be a whole number, 0 or more"), v.integer(), v.minValue(0))),
+const COUNT_OR_NONE = "must be a whole number, 0 or more";
+const restart = tableOf({
+  max: v.optional(v.pipe(v.number(COUNT_OR_NONE), v.integer(COUNT_OR_NONE), v.minValue(0, COUNT_OR_NONE))),
   window: v.optional(seconds),
   min_delay: v.optional(seconds),
   max_delay: v.optional(seconds),
-}, "must be a table");
-const stop = v.object({ shutdown: v.optional(seconds), stdin: v.optional(seconds), term: v.optional(seconds) }, "must be a table");
-const grants = v.object({
+});
+const stop = tableOf({ shutdown: v.optional(seconds), stdin: v.optional(seconds), term: v.optional(seconds) });
+const grants = tableOf({
   services: v.optional(texts),
   publish: v.optional(texts),
-  plugins: v.optional(v.record(v.string(), texts, "must be a table of lists")),
-}, "must be a table");
+  plugins: v.optional(v.pipe(v.custom(isTable, "must be a table of lists"), v.record(v.string(), texts))),
+});
 const eventQueue = {
   queue: v.optional(count),
   overflow: v.optional(overflow),
@@ -159,7 +180,7 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   subscribes: v.optional(texts),
   tick: v.optional(seconds),
   provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"')),
-  events: v.optional(v.object(eventQueue, "must be a table")),
+  events: v.optional(tableOf(eventQueue)),
   expose: v.optional(texts),
   role: v.optional(text),
   grants: v.optional(grants),
