@@ -4,6 +4,7 @@
  * @module
  */
 export {
+  type AttemptOptions,
   type Bytes,
   type Caller,
   type CallOptions,
@@ -43,3 +44,4 @@ export {
   type Served,
   type ServeOptions,
 } from "./plugin/mod.ts";
+export { codeFromPlugin } from "./protocol/mod.ts";

@@ -11,6 +11,7 @@ import {
   type DriverCaller,
 } from "../protocol/caller.ts";
 import { isPluginError, PluginError } from "../protocol/errors.ts";
+import { isHeaderValue } from "../protocol/names.ts";
 import type { Launch } from "./launch.ts";
 import type { Slot } from "./slot.ts";
 
@@ -18,11 +19,15 @@ import type { Slot } from "./slot.ts";
 const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long the exit of a process may take to show after its socket has closed. */
 const EXIT_LAG_MS = 250;
+/** Both sides keep the same deadline, each by its own timer; which of them fires first must not change the error. */
+const TIMEOUT_SPREAD_MS = 50;
 
 /** Makes the caller of one plugin. */
 export function createCaller(plugin: string, slot: Slot, defaultTimeoutMs: number): Caller {
   const call = <T>(what: string, options: CallOptions, send: (driver: DriverCaller, options: AttemptOptions) => Promise<T>) => {
     const timeoutMs = requireTimeout(options.timeoutMs ?? defaultTimeoutMs);
+    requireHeader("requestId", options.requestId);
+    requireHeader("traceparent", options.traceparent);
     const settled = { ...options, timeoutMs, requestId: options.requestId ?? crypto.randomUUID() };
     return bounded(`${what} of plugin "${plugin}"`, plugin, settled, (left, signal) => attempt(slot, settled, left, signal, send));
   };
@@ -68,9 +73,15 @@ export function bounded<T>(
       resolve(value);
     }, (error) => {
       finish();
-      reject(error);
+      const late = isOwnTimeout(error) && deadline - performance.now() < TIMEOUT_SPREAD_MS;
+      reject(late ? timeoutError(what, plugin, timeoutMs) : error);
     });
   });
+}
+
+/** Whether the plugin gave the call up by the deadline that it was told. */
+function isOwnTimeout(error: unknown): boolean {
+  return isPluginError(error) && error.code === "exec.timeout" && error.origin === "plugin";
 }
 
 /** Sends a call to the current launch, and again to a later one where `retry` allows it. */
@@ -109,6 +120,11 @@ async function hasExited(launch: Launch): Promise<boolean> {
 function requireTimeout(timeoutMs: number): number {
   if (timeoutMs > 0) return timeoutMs;
   throw new RangeError(`timeoutMs must be more than 0, not ${timeoutMs}; Infinity for none, ${DEFAULT_TIMEOUT_MS} by default`);
+}
+
+function requireHeader(option: string, value: string | undefined): void {
+  if (value === undefined || isHeaderValue(value)) return;
+  throw new TypeError(`${option} must be 1 to 255 visible ASCII characters, not ${JSON.stringify(value)}`);
 }
 
 function timeoutError(what: string, plugin: string, timeoutMs: number): PluginError {

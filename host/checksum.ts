@@ -28,16 +28,24 @@ export async function takeSums(spec: PluginSpec): Promise<Sums> {
 }
 
 async function hashFile(spec: PluginSpec, path: string): Promise<Sums> {
-  const hashes = { md5: createHash("md5"), sha256: createHash("sha256") };
-  // A named pipe would be waited for without end.
-  if (!(await isFile(spec, path))) throw unreadable(spec, path, new Error("it is not a file"));
   try {
-    for await (const chunk of createReadStream(path)) {
-      hashes.md5.update(chunk);
-      hashes.sha256.update(chunk);
-    }
+    return await sumsOfFile(path);
   } catch (error) {
     throw unreadable(spec, path, error);
+  }
+}
+
+/**
+ * Takes the checksums of one file.
+ * @throws the system's error when it cannot be read.
+ */
+export async function sumsOfFile(path: string): Promise<Sums> {
+  const hashes = { md5: createHash("md5"), sha256: createHash("sha256") };
+  // A named pipe would be waited for without end.
+  if (!(await stat(path)).isFile()) throw new Error("it is not a file");
+  for await (const chunk of createReadStream(path)) {
+    hashes.md5.update(chunk);
+    hashes.sha256.update(chunk);
   }
   return { md5: hashes.md5.digest("hex"), sha256: hashes.sha256.digest("hex") };
 }

@@ -52,6 +52,8 @@ export interface PluginSpec {
   readonly pingTimeoutMs: number;
   readonly stop: StopTimes;
   readonly enabled: boolean;
+  /** The versions of the application's own API that it works with, a semver range; `undefined` for every one. */
+  readonly api: string | undefined;
   /** Keys that were set and that this version cannot honour; running without them would be unsafe. */
   readonly unsupported: readonly string[];
   /** Only `discoverPlugins` makes one. */
@@ -118,6 +120,7 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     pingTimeoutMs: 1000 * table.ping_timeout,
     stop: stopTimes(table),
     enabled: table.enabled,
+    api: table.api,
     unsupported: (["attach", "permissions"] as const).filter((key) => table[key] !== undefined),
     [discovered]: true,
   };

@@ -2,6 +2,7 @@
  * `openExecutor()`: several hosts of one configuration in one application, each with its own processes.
  * @module
  */
+import { requireApiVersion } from "./api_version.ts";
 import { locateConfig } from "./config/locate.ts";
 import { parseConfig } from "./config/parse.ts";
 import { type Host, openHostFrom, type OpenHostOptions } from "./host.ts";
@@ -24,6 +25,7 @@ export interface Executor {
  * @throws {PluginError} as `openHost`.
  */
 export async function openExecutor(options: OpenHostOptions & { readonly hosts: readonly string[] }): Promise<Executor> {
+  requireApiVersion(options.api);
   const config = parseConfig(await locateConfig(options.config));
   const hosts = new Map<string, Host>();
   const close = async (): Promise<void> => {

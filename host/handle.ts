@@ -47,7 +47,8 @@ export function createHandle(spec: PluginSpec, slot: Slot): PluginHandle {
     },
     states: (options = {}) => slot.states(options.signal),
     ready: async (options = {}) => void await slot.acquire(options.signal),
-    ping: (options) => caller.ping(options),
+    // Like exec, it rejects when it is used wrongly, and does not throw before it returns.
+    ping: async (options) => await caller.ping(options),
     exec: async (command: string, payload?: Uint8Array, options?: CallOptions): Promise<Bytes> => {
       requireCall(command, payload);
       return await caller.exec(command, payload, options);

@@ -3,7 +3,8 @@
  * @module
  */
 import type { Driver } from "../protocol/caller.ts";
-import { isPluginError, type PluginError } from "../protocol/errors.ts";
+import { isPluginError, messageOf, type PluginError } from "../protocol/errors.ts";
+import { requireApiVersion, requireCompatibleApi } from "./api_version.ts";
 import { type ConfigInput, locateConfig } from "./config/locate.ts";
 import { type HostConfig, parseConfig } from "./config/parse.ts";
 import { discoverPlugins, type PluginSpec } from "./discover.ts";
@@ -17,6 +18,11 @@ import { type VerifiedPlugin, verifyPlugin } from "./verify.ts";
 export interface OpenHostOptions {
   /** The configuration: a file, or an object as a TOML parser gives it. Default: `GOPLUGIN_DIR`, else `~/.goplugin/config.toml`. */
   readonly config?: string | URL | ConfigInput;
+  /**
+   * The version of the application's own API. A plugin whose `api` in the configuration is a range without it is rejected.
+   * Default: nothing is checked.
+   */
+  readonly api?: string;
   /** Transports of the application's own, by the `comm_type` that names them. */
   readonly drivers?: Readonly<Record<string, Driver>>;
   /** Gets every line that a plugin writes, and the host's notices. Default: nobody. */
@@ -78,8 +84,10 @@ export interface Host {
  * ```
  *
  * @throws {PluginError} "config.not_found", "config.invalid", "discover.unknown_host".
+ * @throws {TypeError} when `api` is no semver version.
  */
 export async function openHost(name: string, options: OpenHostOptions = {}): Promise<Host> {
+  requireApiVersion(options.api);
   const config = parseConfig(await locateConfig(options.config));
   return await openHostFrom(name, config, options);
 }
@@ -88,25 +96,28 @@ export async function openHost(name: string, options: OpenHostOptions = {}): Pro
 export async function openHostFrom(name: string, config: HostConfig, options: OpenHostOptions): Promise<Host> {
   const log = options.onLog ?? (() => {});
   for (const { path, message } of config.warnings) log(notice("", `${path} ${message}`, "config.invalid"));
-  const specs = discoverPlugins(config, name);
-  const { verified, rejected } = await verifyAll(specs, log);
+  const plugins = await verifyAll(discoverPlugins(config, name), options.api, log);
   options.signal?.throwIfAborted();
-  const host = new RunningHost(name, verified, rejected, options, log);
-  options.signal?.addEventListener("abort", () => void host.close(), { once: true });
+  const host = new RunningHost(name, plugins, options, log);
+  const onAbort = () => host.close().catch((error) => log({ ...notice("", messageOf(error), "host.closed"), level: "error" }));
+  options.signal?.addEventListener("abort", onAbort, { once: true });
   return host;
 }
 
 /** The plugins of a host, sorted by whether they may run. */
-interface Verification {
+export interface Verification {
   readonly verified: readonly VerifiedPlugin[];
+  /** Those that are not enabled; nobody asks for their files. */
+  readonly disabled: readonly PluginSpec[];
   readonly rejected: ReadonlyMap<string, PluginError>;
 }
 
-async function verifyAll(specs: readonly PluginSpec[], log: LogSink): Promise<Verification> {
+async function verifyAll(specs: readonly PluginSpec[], api: string | undefined, log: LogSink): Promise<Verification> {
   const verified: VerifiedPlugin[] = [];
   const rejected = new Map<string, PluginError>();
-  for (const spec of specs) {
+  for (const spec of specs.filter(({ enabled }) => enabled)) {
     try {
+      requireCompatibleApi(spec, api);
       const plugin = await verifyPlugin(spec);
       verified.push(plugin);
       for (const { message, code } of plugin.warnings) log(notice(spec.name, message, code));
@@ -116,7 +127,7 @@ async function verifyAll(specs: readonly PluginSpec[], log: LogSink): Promise<Ve
       log({ ...notice(spec.name, error.message, error.code), level: "error" });
     }
   }
-  return { verified, rejected };
+  return { verified, disabled: specs.filter(({ enabled }) => !enabled), rejected };
 }
 
 function notice(plugin: string, message: string, code: string): PluginLog {

@@ -3,7 +3,7 @@
  * @module
  */
 import type { Driver, DriverCaller } from "../protocol/caller.ts";
-import type { Endpoint } from "../protocol/endpoint.ts";
+import { type Endpoint, isLoopbackName } from "../protocol/endpoint.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
 import { createToken } from "../protocol/proof.ts";
 import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
@@ -12,10 +12,10 @@ import type { PluginSpec } from "./discover.ts";
 import type { LogSink } from "./logs/record.ts";
 import { commandLine, portFromArgs } from "./process/command_line.ts";
 import { makeDataDir, pluginEnvironment } from "./process/environment.ts";
-import { isBindable, isListening, LOOPBACK, reservePort } from "./process/ports.ts";
+import { claimPort, isBindable, isListening, LOOPBACK, placeFromUrl, reservePort } from "./process/ports.ts";
 import { type Connection, waitUntilReady } from "./process/ready.ts";
 import { type PluginExit, type RunningProcess, spawnProcess } from "./process/spawn.ts";
-import { stopProcess } from "./process/stop.ts";
+import { killGroup, stopProcess } from "./process/stop.ts";
 import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
 
 /** One running process. It never comes back to life: a restart makes another launch. */
@@ -50,18 +50,24 @@ const MOST_PORTS = 3;
  */
 export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext, signal: AbortSignal): Promise<Launch> {
   const openDriver = findDriver(plugin.spec, context.drivers);
-  await verifyFiles(plugin.spec);
   for (let tries = 1;; tries++) {
     const place = await choosePort(plugin.spec);
     try {
+      signal.throwIfAborted();
+      await verifyFiles(plugin.spec);
       return await launchOn(plugin, place.port, openDriver, context, signal);
     } catch (error) {
-      const portWasTaken = place.chosen && isPluginError(error) && error.code === "ready.exited" && !(await isBindable(place.port ?? 0));
-      if (!portWasTaken || tries === MOST_PORTS) throw error;
+      if (!place.chosen || tries === MOST_PORTS || !(await wasTaken(place, error))) throw error;
     } finally {
       place.release();
     }
   }
+}
+
+/** Whether another program has the port: the plugin could not bind it and exited, or the other one answered in its place. */
+async function wasTaken({ port }: ChosenPort, error: unknown): Promise<boolean> {
+  if (!isPluginError(error) || port === undefined) return false;
+  return error.code === "ready.impostor" || (error.code === "ready.exited" && !(await isBindable(port)));
 }
 
 function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Driver {
@@ -85,20 +91,23 @@ interface ChosenPort {
 /** The port of `comm_port`, `address` or `exec_args`, else a free one; it must refuse connections before the start. */
 async function choosePort(spec: PluginSpec): Promise<ChosenPort> {
   if (spec.address !== undefined && spec.address.kind !== "tcp") return { port: undefined, chosen: false, release: () => {} };
-  const port = spec.commPort || Number(spec.address?.url.port ?? 0) || portFromArgs(spec.execArgs);
+  const place = spec.address && placeFromUrl(spec.address.url);
+  const port = spec.commPort || place?.port || portFromArgs(spec.execArgs);
   if (port === 0) return { chosen: true, ...await reservePort() };
-  for (const address of LOOPBACK) {
+  const claimed = claimPort(port);
+  if (claimed === undefined) throw portTaken(spec, `another plugin is being started on port ${port}`);
+  const addresses = place !== undefined && isLoopbackName(place.address) ? [...LOOPBACK, place.address] : LOOPBACK;
+  for (const address of addresses) {
     if (!(await isListening(address, port))) continue;
-    throw new PluginError(
-      "ready.port_taken",
-      `Cannot start plugin "${spec.name}": something already listens on port ${port} of ${address}`,
-      {
-        plugin: spec.name,
-        hint: "End that program, or leave comm_port out so that the host chooses a free port",
-      },
-    );
+    claimed.release();
+    throw portTaken(spec, `something already listens on port ${port} of ${address}`);
   }
-  return { port, chosen: false, release: () => {} };
+  return { chosen: false, ...claimed };
+}
+
+function portTaken(spec: PluginSpec, what: string): PluginError {
+  const hint = "End that program, or leave comm_port out so that the host chooses a free port";
+  return new PluginError("ready.port_taken", `Cannot start plugin "${spec.name}": ${what}`, { plugin: spec.name, hint });
 }
 
 async function launchOn(
@@ -127,7 +136,7 @@ async function launchOn(
     const connection = await waitUntilReady({ spec, running, port, openDriver, token, readyLine: readyLine.promise, signal });
     return createLaunch(spec, running, connection, context.log);
   } catch (error) {
-    await stopProcess(running, { times: spec.stop, graceMs: 0, ask: () => Promise.resolve(false) });
+    await killGroup(running);
     throw error;
   }
 }
@@ -152,8 +161,8 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
   };
   let stopping: Promise<void> | undefined;
   const exited = running.exited.then(async (exit) => {
-    // What a crashed leader leaves of its group cannot be reached any more; while stopping, the ladder sees to it.
-    if (stopping === undefined) running.signalGroup("SIGKILL");
+    // What a crashed leader leaves of its group would hold its port; while stopping, the ladder sees to it.
+    if (stopping === undefined) await killGroup(running);
     await closeDriver();
     return exit;
   });
@@ -170,7 +179,10 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
       answer.then(done, done);
       return answer;
     },
-    stop: (graceMs) => stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(closeDriver),
+    stop: (graceMs) => {
+      if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
+      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(closeDriver);
+    },
   };
 }
 

@@ -10,7 +10,7 @@ export type { PluginLog } from "./logs/record.ts";
 export type { PluginExit } from "./process/spawn.ts";
 export type { PluginState } from "./states.ts";
 export type { PluginStatus } from "./status.ts";
-export type { Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";
+export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";
 export type { Channel, Endpoint } from "../protocol/endpoint.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
 export type { CommandInfo, PluginInfo } from "../protocol/plugin.ts";

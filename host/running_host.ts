@@ -3,17 +3,19 @@
  * @module
  */
 import type { Driver } from "../protocol/caller.ts";
-import { PluginError } from "../protocol/errors.ts";
-import { openRestCaller } from "../protocol/rest/caller.ts";
+import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
+import { loadRestCaller, openRestCaller } from "../protocol/rest/caller.ts";
 import { bounded } from "./call.ts";
 import type { PluginSpec } from "./discover.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";
-import type { Host, OpenHostOptions, StartOptions, StopOptions } from "./host.ts";
+import type { Host, OpenHostOptions, StartOptions, StopOptions, Verification } from "./host.ts";
 import { startLaunch } from "./launch.ts";
 import type { LogSink } from "./logs/record.ts";
-import { Slot } from "./slot.ts";
+import { Slot, type StartLaunch } from "./slot.ts";
 import { type PluginStatus, statusFromSlot } from "./status.ts";
-import type { VerifiedPlugin } from "./verify.ts";
+
+/** The library's own drivers, by the `comm_type` that names them. */
+export const DRIVERS: ReadonlyMap<string, Driver> = new Map([["rest", openRestCaller]]);
 
 interface Member {
   readonly spec: PluginSpec;
@@ -21,28 +23,34 @@ interface Member {
   readonly handle: PluginHandle;
 }
 
+function createMember(spec: PluginSpec, start: StartLaunch): Member {
+  const slot = new Slot(spec.name, spec.enabled, start);
+  return { spec, slot, handle: createHandle(spec, slot) };
+}
+
 /** What `openHost` gives. */
 export class RunningHost implements Host {
   readonly name: string;
   readonly rejected: ReadonlyMap<string, PluginError>;
   readonly #members: ReadonlyMap<string, Member>;
+  readonly #log: LogSink;
   #closing: Promise<void> | undefined;
 
-  constructor(
-    name: string,
-    plugins: readonly VerifiedPlugin[],
-    rejected: ReadonlyMap<string, PluginError>,
-    options: OpenHostOptions,
-    log: LogSink,
-  ) {
-    const drivers = new Map<string, Driver>([["rest", openRestCaller], ...Object.entries(options.drivers ?? {})]);
+  constructor(name: string, { verified, disabled, rejected }: Verification, options: OpenHostOptions, log: LogSink) {
+    const drivers = new Map<string, Driver>([...DRIVERS, ...Object.entries(options.drivers ?? {})]);
     this.name = name;
     this.rejected = rejected;
-    this.#members = new Map(plugins.map((plugin) => {
-      const { spec } = plugin;
-      const slot = new Slot(spec.name, spec.enabled, (signal) => startLaunch(plugin, { drivers, log }, signal));
-      return [spec.name, { spec, slot, handle: createHandle(spec, slot) }];
-    }));
+    this.#log = log;
+    const members = verified.map((plugin) =>
+      createMember(plugin.spec, (signal) => {
+        if (drivers.get(plugin.spec.commType) === openRestCaller) void loadRestCaller();
+        return startLaunch(plugin, { drivers, log }, signal);
+      })
+    );
+    const inactive = disabled.map((spec) =>
+      createMember(spec, () => Promise.reject(new TypeError(`Plugin "${spec.name}" is not enabled`)))
+    );
+    this.#members = new Map([...members, ...inactive].map((member) => [member.spec.name, member]));
   }
 
   get plugins(): readonly PluginStatus[] {
@@ -67,7 +75,7 @@ export class RunningHost implements Host {
     const enabled = [...this.#members.values()].filter(({ spec }) => spec.enabled);
     const starts = inTurns(enabled, async ({ spec, slot }) => {
       const started = startSlot(spec, slot, {});
-      await (options.bestEffort === true ? started.catch(() => {}) : started); // A failed start shows in the plugin's state and log.
+      await (options.bestEffort === true ? started.catch((error: unknown) => this.#logFailure(spec.name, error)) : started);
     });
     try {
       await starts;
@@ -87,6 +95,11 @@ export class RunningHost implements Host {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #logFailure(plugin: string, error: unknown): void {
+    const values = isPluginError(error) ? { code: error.code } : {};
+    this.#log({ time: new Date(), plugin, level: "error", message: messageOf(error), values });
   }
 
   #member(name: string): Member {
@@ -111,7 +124,7 @@ export class RunningHost implements Host {
 const STARTS_AT_ONCE = 8;
 
 /** Does the work for each item, a few at once; after the first failure no further one is begun. */
-async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = [...items];
   const worker = async () => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) {

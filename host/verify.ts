@@ -94,7 +94,8 @@ async function findWorldWritable(files: readonly string[]): Promise<ReadonlySet<
 }
 
 async function worldWritable(path: string): Promise<string | undefined> {
-  const stats = await stat(path);
+  const stats = await stat(path).catch(() => undefined);
+  if (stats === undefined) return undefined; // A host under Deno need not be allowed to look above its own folders.
   const sticky = stats.isDirectory() && (stats.mode & 0o1000) !== 0; // There nobody can replace another's file.
   if ((stats.mode & 0o002) !== 0 && !sticky) return path;
   const parent = dirname(path);

@@ -42,7 +42,7 @@ export class UsageError extends Error {}
  */
 export function settleOptions(given: ServeOptions, args: readonly string[] = process.argv.slice(2)): SettledOptions {
   const environment = takeVariables();
-  const token = environment.token;
+  const token = environment.token === "" ? undefined : environment.token;
   const listen = given.listen ?? lastFlag(args, "listen") ?? "127.0.0.1";
   if (!isLoopbackName(listen) && token === undefined) {
     throw new UsageError(

@@ -71,6 +71,10 @@ export interface Identity {
 
 /** A `Caller` over one connection to one process. A custom driver may leave out `identify` and `trust`: then the plugin is a plain one. */
 export interface DriverCaller extends Caller {
+  /** As `Caller.ping`, told which try it is. */
+  ping(options?: AttemptOptions): Promise<"pong">;
+  /** As `Caller.exec`, told which try it is and how much time is left. Never sends a call twice. */
+  exec(command: string, payload?: Uint8Array, options?: AttemptOptions): Promise<Bytes>;
   /** One ping that also reads who answers; proves knowledge of the token when a nonce is given. */
   identify?(nonce: string | undefined, options?: CallOptions): Promise<Identity>;
   /** Called once after a right proof: later calls carry the token. */

@@ -103,19 +103,36 @@ function runHandler(handler: RawHandler, request: DispatchRequest): Promise<Byte
       const late = () => giveUp(refusal("exec.timeout", `"${request.command}" did not answer within ${request.timeoutMs} ms`));
       timer = setTimeout(late, request.timeoutMs);
     }
-    answer(handler, request, ctx).then((bytes) => finish(() => resolve(bytes)), (error) => finish(() => reject(handlerError(error))));
+    answer(handler, request, ctx).then((bytes) => finish(() => resolve(bytes)), (error) => finish(() => reject(error)));
   });
 }
 
 async function answer(handler: RawHandler, request: DispatchRequest, ctx: PluginContext): Promise<Bytes> {
-  const result: unknown = await handler(request.payload, ctx);
+  const result: unknown = await run(handler, request.payload, ctx);
   if (result instanceof Uint8Array) return result as Bytes;
   const kind = result === null ? "null" : typeof result;
   throw refusal("exec.failed", `The handler of "${request.command}" returned ${kind}, not a Uint8Array`);
 }
 
+async function run(handler: RawHandler, payload: Bytes, ctx: PluginContext): Promise<unknown> {
+  try {
+    return await handler(payload, ctx);
+  } catch (error) {
+    throw handlerError(error);
+  }
+}
+
 /** What a handler threw, as it may cross the wire: code and message, never a stack. */
 function handlerError(error: unknown): PluginError {
+  try {
+    return readError(error);
+  } catch {
+    // Reading runs the thrown value's own code, a getter for example; what that throws must not end the plugin.
+    return refusal("exec.failed", "The handler threw a value that cannot be read");
+  }
+}
+
+function readError(error: unknown): PluginError {
   const own = typeof error === "object" && error !== null && "code" in error ? codeFromPlugin(error.code) : "exec.failed";
   // "exec.unavailable" promises that the call was not run, which is no longer true once a handler has thrown.
   return refusal(own === "exec.unavailable" ? "exec.failed" : own, messageOf(error));

@@ -21,7 +21,24 @@ export const VARIABLES = {
   maxPayload: "POLYPLUG_MAX_PAYLOAD",
 } as const;
 
-const INHERITED: readonly string[] = ["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "TZ", "TMPDIR"];
+/** The categories of a locale by name: to list what begins with LC_ a host would have to be allowed to read its whole environment. */
+const LOCALE: readonly string[] = [
+  "LANG",
+  "LC_ADDRESS",
+  "LC_ALL",
+  "LC_COLLATE",
+  "LC_CTYPE",
+  "LC_IDENTIFICATION",
+  "LC_MEASUREMENT",
+  "LC_MESSAGES",
+  "LC_MONETARY",
+  "LC_NAME",
+  "LC_NUMERIC",
+  "LC_PAPER",
+  "LC_TELEPHONE",
+  "LC_TIME",
+];
+const INHERITED: readonly string[] = ["HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "TZ", "TMPDIR", ...LOCALE];
 const INHERITED_ON_WINDOWS: readonly string[] = [
   "APPDATA",
   "HOMEDRIVE",
@@ -40,10 +57,9 @@ const INHERITED_ON_WINDOWS: readonly string[] = [
 ];
 
 /**
- * Whether a plugin gets this variable of the host's own environment without being granted it.
+ * Names of the variables of a host's own environment that a plugin gets without being granted them.
  * An allow-list, since hosts carry secrets in their environment.
  */
-export function isInherited(name: string, platform: string): boolean {
-  if (platform === "win32") return INHERITED_ON_WINDOWS.includes(name.toUpperCase());
-  return INHERITED.includes(name) || name.startsWith("LC_");
+export function inheritedNames(platform: string): readonly string[] {
+  return platform === "win32" ? INHERITED_ON_WINDOWS : INHERITED;
 }

@@ -3,6 +3,7 @@
  * @module
  */
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "./caller.ts";
+export { codeFromPlugin } from "./dispatch.ts";
 export type { Channel, Endpoint } from "./endpoint.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "./errors.ts";
 export type { Awaitable, CommandInfo, Commands, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";

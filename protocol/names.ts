@@ -21,6 +21,11 @@ export function commandProblem(command: string): string | undefined {
   return bytes > 255 ? `has ${bytes} bytes, the limit is 255` : undefined;
 }
 
+/** Whether every wire can carry this text in a header as it is: 1 to 255 visible ASCII characters, spaces between them. */
+export function isHeaderValue(text: string): boolean {
+  return text.length <= 255 && /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/.test(text);
+}
+
 /** Whether `definePlugin` takes this as a command's name: dot-separated words, so that every wire and tool can write it. */
 export function isDottedName(command: string): boolean {
   return command.length <= 255 && /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(command);

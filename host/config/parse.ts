@@ -3,7 +3,7 @@
  * @module
  */
 import { closest } from "fastest-levenshtein";
-import { parse as parseToml, TomlError } from "smol-toml";
+import { parse as parseToml, stringify, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { PluginError } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
@@ -36,11 +36,29 @@ export interface Finding {
   readonly message: string;
 }
 
+/** A configuration with what is wrong in it; the tables that are wrong are left out. */
+export interface CheckedConfig {
+  /** What can be used of it. */
+  readonly config: HostConfig;
+  /** What is wrong; empty when all of it can be used. */
+  readonly errors: readonly Finding[];
+}
+
 /**
  * Parses and checks a configuration.
  * @throws {PluginError} "config.invalid" with all findings at once, or with line, column and caret when it is not TOML.
  */
 export function parseConfig(source: ConfigSource): HostConfig {
+  const { config, errors } = checkConfig(source);
+  if (errors.length > 0) throw invalid(source, errors, config.warnings);
+  return config;
+}
+
+/**
+ * Parses and checks a configuration, and gives its faults beside what can be used of it; for `polyplug check`.
+ * @throws {PluginError} "config.invalid" when it is not TOML.
+ */
+export function checkConfig(source: ConfigSource): CheckedConfig {
   const content = typeof source.content === "string" ? parseText(source.content, source.path ?? "") : source.content;
   const errors: Finding[] = [];
   const warnings: Finding[] = [];
@@ -59,8 +77,7 @@ export function parseConfig(source: ConfigSource): HostConfig {
   for (const [name, host] of entriesOf(content["hosts"])) {
     if (isTable(host)) checkHost(`hosts.${name}.plugins`, host["plugins"], known, errors);
   }
-  if (errors.length > 0) throw invalid(source, errors, warnings);
-  return {
+  const config = {
     path: source.path,
     folder: source.folder,
     allowUnverified: settings?.allow_unverified ?? false,
@@ -69,9 +86,14 @@ export function parseConfig(source: ConfigSource): HostConfig {
     hosts: new Map([...hosts].map(([name, host]) => [name, host.plugins])),
     warnings,
   };
+  return { config, errors };
 }
 
-function parseText(text: string, path: string): ConfigInput {
+/**
+ * Parses a TOML file.
+ * @throws {PluginError} "config.invalid" with line, column and caret.
+ */
+export function parseText(text: string, path: string): ConfigInput {
   try {
     return parseToml(text);
   } catch (error) {
@@ -79,6 +101,11 @@ function parseText(text: string, path: string): ConfigInput {
     const message = `The configuration "${path}" is not valid TOML at line ${error.line}, column ${error.column}: ${error.message}`;
     throw new PluginError("config.invalid", message.trimEnd(), { cause: error });
   }
+}
+
+/** Writes a table as TOML, as it is added to a configuration. */
+export function formatToml(table: ConfigInput): string {
+  return stringify(table);
 }
 
 /** Reads tables by their schemas and gathers what is wrong, instead of stopping at the first fault. */

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
+import { isApiRange } from "../api_version.ts";
 
 const text = v.pipe(v.string("must be a string"), v.nonEmpty("must not be empty"));
 const texts = v.array(v.string("must be a string"), "must be a list of strings");
@@ -49,6 +50,8 @@ const address = v.pipe(
 const environmentTable = v.pipe(v.custom(isTable, "must be a table of strings"), v.record(v.string(), v.string("must be a string")));
 const overflow = v.picklist(["drop-oldest", "drop-newest", "block"], 'must be "drop-oldest", "drop-newest" or "block"');
 const capability = v.pipe(v.string("must be a string"), v.regex(/^[^@\s]+@\d+\.\d+\.\d+\S*$/, 'must have the form "name@1.2.3"'));
+
+const apiRange = v.pipe(text, v.check(isApiRange, 'must be a semver range such as "^2.1.0"'));
 
 const COUNT_OR_NONE = "must be a whole number, 0 or more";
 const restart = tableOf({
@@ -127,7 +130,7 @@ export interface PluginTable {
   readonly ping_timeout: number;
   readonly stop: { readonly shutdown?: number | undefined; readonly stdin?: number | undefined; readonly term?: number | undefined };
   readonly enabled: boolean;
-  readonly api?: unknown;
+  readonly api?: string | undefined;
   readonly config?: unknown;
   readonly daemon?: unknown;
   readonly events?: unknown;
@@ -176,7 +179,7 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   daemon: v.optional(flag),
   idle_time: v.optional(seconds),
   enabled: v.optional(flag, true),
-  api: v.optional(text),
+  api: v.optional(apiRange),
   subscribes: v.optional(texts),
   tick: v.optional(seconds),
   provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"')),
@@ -189,7 +192,6 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
 
 /** Keys that are read and checked, but change nothing in this version; setting one is told to the operator. */
 export const WITHOUT_EFFECT: readonly (keyof PluginTable)[] = [
-  "api",
   "config",
   "daemon",
   "events",

@@ -2,11 +2,11 @@
  * Stage 4, environment: takes the host's own environment and a `PluginSpec`, gives the plugin's.
  * @module
  */
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { isInherited, VARIABLES } from "../../protocol/environment.ts";
-import { PluginError } from "../../protocol/errors.ts";
+import { inheritedNames, VARIABLES } from "../../protocol/environment.ts";
+import { messageOf, PluginError } from "../../protocol/errors.ts";
 import { PROTOCOL_VERSION } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
 
@@ -18,8 +18,10 @@ const REFERENCE = "env://";
  */
 export function pluginEnvironment(spec: PluginSpec, token: string, dataDir: string | undefined): Record<string, string> {
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && (isInherited(name, process.platform) || spec.envInherit.includes(name))) env[name] = value;
+  // Each by its name, so that under Deno these alone need to be allowed.
+  for (const name of [...inheritedNames(process.platform), ...spec.envInherit]) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
   }
   for (const [name, value] of Object.entries(spec.env)) env[name] = resolveReference(spec, name, value);
   return {
@@ -36,14 +38,16 @@ export function pluginEnvironment(spec: PluginSpec, token: string, dataDir: stri
 
 /** Makes the folder that a plugin keeps between launches; `undefined` where the place cannot be written, as in a read-only image. */
 export async function makeDataDir(spec: PluginSpec): Promise<string | undefined> {
-  const path = join(spec.stateDir, "data", spec.name);
+  // Two hosts that use the same plugin have a process each, which must not meet in one folder.
+  const path = join(spec.stateDir, "data", spec.host, spec.name);
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
+    await chmod(path, 0o700); // One that was there already may be open to others.
     return path;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "";
     if (["EACCES", "EPERM", "EROFS"].includes(code)) return undefined;
-    throw new PluginError("config.invalid", `Cannot make the data folder "${path}" of plugin "${spec.name}"`, {
+    throw new PluginError("config.invalid", `Cannot make the data folder "${path}" of plugin "${spec.name}": ${messageOf(error)}`, {
       plugin: spec.name,
       hint: "Correct state_dir",
       cause: error,

@@ -2,8 +2,7 @@
  * Takes the command as written in the configuration, gives the absolute path of the program that will run.
  * @module
  */
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { delimiter, join, resolve } from "node:path";
 import process from "node:process";
 import { PluginError } from "../../protocol/errors.ts";
@@ -44,14 +43,11 @@ async function requireExecutable(plugin: string, path: string): Promise<string> 
 
 async function fileState(path: string): Promise<"missing" | "folder" | "not executable" | "executable"> {
   try {
-    if (!(await stat(path)).isFile()) return "folder";
+    const stats = await stat(path);
+    if (!stats.isFile()) return "folder";
+    // Not `access`, which on Deno asks for the user's id. Whether this user may run it shows at the spawn.
+    return process.platform === "win32" || (stats.mode & 0o111) !== 0 ? "executable" : "not executable";
   } catch {
     return "missing"; // For the start it makes no difference why it cannot be seen.
-  }
-  try {
-    await access(path, constants.X_OK);
-    return "executable";
-  } catch {
-    return "not executable";
   }
 }

@@ -4,12 +4,12 @@
  */
 import type { CallOptions, Driver, DriverCaller, Identity } from "../../protocol/caller.ts";
 import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
-import { isPluginError, PluginError } from "../../protocol/errors.ts";
+import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import { PROTOCOL_VERSION } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
-import { isListening, LOOPBACK } from "./ports.ts";
+import { isListening, LOOPBACK, placeFromUrl } from "./ports.ts";
 import type { PluginExit, RunningProcess } from "./spawn.ts";
 
 /** A way to a plugin that has answered a ping. */
@@ -110,12 +110,16 @@ class Search {
 
   /** Pings one place; a wrong answer is kept and the search goes on, an impostor ends it. */
   async #look(place: Endpoint): Promise<Connection | undefined> {
-    if (place.kind === "tcp" && !(await isListening(hostname(place.url), Number(place.url.port)))) return undefined;
+    if (place.kind === "tcp") {
+      const { address, port } = placeFromUrl(place.url);
+      if (!(await isListening(address, port))) return undefined;
+    }
     if (this.#ended.signal.aborted) return undefined;
     const { spec, openDriver, running } = this.#options;
     const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
-    const driver = await openDriver(place, { host, plugin, dialect, maxPayloadBytes, features });
+    let driver: DriverCaller | undefined;
     try {
+      driver = await openDriver(place, { host, plugin, dialect, maxPayloadBytes, features });
       const identity = await this.#identify(driver);
       if (running.alive && !this.#ended.signal.aborted) {
         return { endpoint: place, driver, features: [...new Set([...identity.features, ...features])] };
@@ -124,7 +128,7 @@ class Search {
       this.lastWrong = error;
       if (isPluginError(error) && error.code.startsWith("ready.")) throw error;
     }
-    await driver.close();
+    await driver?.close();
     return undefined;
   }
 
@@ -181,10 +185,6 @@ function tcp(address: string, port: number): Endpoint {
   return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
 }
 
-function hostname(url: URL): string {
-  return url.hostname.replace(/^\[|\]$/g, "");
-}
-
 function placeFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
   requireProtocol(spec, line.polyplug);
   const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
@@ -239,9 +239,14 @@ function startError(
     `Cannot start plugin "${spec.name}": ${what}`,
     ...section("stderr", running.tail.stderr()),
     ...section("stdout", running.tail.stdout()),
-    ...section("last answer to ping", isPluginError(lastWrong) ? `${lastWrong.message} (${lastWrong.code})` : ""),
+    ...section("last answer to ping", wrongAnswer(lastWrong)),
   ];
   return new PluginError(code, parts.join("\n"), { plugin: spec.name, hint, cause: lastWrong });
+}
+
+function wrongAnswer(error: unknown): string {
+  if (error === undefined) return "";
+  return isPluginError(error) ? `${error.message} (${error.code})` : messageOf(error);
 }
 
 function section(title: string, text: string): readonly string[] {

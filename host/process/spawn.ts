@@ -60,13 +60,14 @@ const LAST_WORDS_MS = 100;
  */
 export async function spawnProcess(options: SpawnOptions): Promise<RunningProcess> {
   const tail = createTail();
-  const child = spawn(options.program, [...options.args], {
-    cwd: options.cwd,
-    env: options.env,
-    stdio: ["pipe", "pipe", "pipe"],
-    detached: true, // A group of its own, so that grandchildren can be ended with it.
-  });
-  readLines(child, tail, options.onLine);
+  let child: ChildProcess;
+  try {
+    child = startChild(options);
+  } catch (error) {
+    // Some failures come as an event and others are thrown, on each runtime other ones: too long a list of arguments, a file of a wrong format.
+    throw await explain(error, options);
+  }
+  const flush = readLines(child, tail, options.onLine);
   // A plugin that closes its stdin is not an error of ours.
   child.stdin?.on("error", () => {});
   const ended = Promise.withResolvers<PluginExit>();
@@ -75,6 +76,7 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
   child.once("exit", (code, signal) => {
     alive = false;
     lastWords(child).then(() => {
+      flush();
       exit = { code, signal, at: new Date(), stderr: tail.stderr() };
       ended.resolve(exit);
     });
@@ -96,8 +98,18 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
   };
 }
 
-function readLines(child: ChildProcess, tail: Tail, onLine: SpawnOptions["onLine"]): void {
-  for (const stream of ["stdout", "stderr"] as const) {
+function startChild({ program, args, cwd, env }: SpawnOptions): ChildProcess {
+  return spawn(program, [...args], {
+    cwd,
+    env,
+    stdio: ["pipe", "pipe", "pipe"],
+    detached: true, // A group of its own, so that grandchildren can be ended with it.
+  });
+}
+
+/** Reads both pipes; the function that it gives takes a last line without an ending for one, since a pipe that a grandchild holds never ends. */
+function readLines(child: ChildProcess, tail: Tail, onLine: SpawnOptions["onLine"]): () => void {
+  const flushes = (["stdout", "stderr"] as const).map((stream) => {
     const lines = createLineSplitter((line) => {
       tail.add(stream, line);
       onLine(stream, line);
@@ -105,7 +117,9 @@ function readLines(child: ChildProcess, tail: Tail, onLine: SpawnOptions["onLine
     child[stream]?.on("data", (chunk: Uint8Array) => lines.push(chunk));
     child[stream]?.on("end", () => lines.end());
     child[stream]?.on("error", () => lines.end());
-  }
+    return () => lines.end();
+  });
+  return () => flushes.forEach((flush) => flush());
 }
 
 /** Waits until the pipes have ended, for a short while; then lets go of them, so that a grandchild does not keep the application alive. */
@@ -128,7 +142,7 @@ async function spawned(child: ChildProcess, options: SpawnOptions): Promise<void
   if (failed !== undefined) throw await explain(failed, options);
 }
 
-async function explain(error: Error, { plugin, program, cwd }: SpawnOptions): Promise<PluginError> {
+async function explain(error: unknown, { plugin, program, cwd }: SpawnOptions): Promise<PluginError> {
   const code = (error as NodeJS.ErrnoException).code;
   const start = `Cannot start plugin "${plugin}"`;
   const folder = await stat(cwd).catch(() => undefined);

@@ -29,6 +29,18 @@ const KILL_MS = 5000;
  * Resolves when the leader's exit was seen and the group is empty.
  */
 export async function stopProcess(running: RunningProcess, options: StopOptions): Promise<void> {
+  await letEnd(running, options);
+  await killGroup(running);
+}
+
+/** Ends what is left of a process group at once; the kernel reaches those too who fork and exit between two looks. */
+export async function killGroup(running: RunningProcess): Promise<void> {
+  running.signalGroup("SIGKILL");
+  await gone(running, KILL_MS);
+}
+
+/** Every step but the last. */
+async function letEnd(running: RunningProcess, options: StopOptions): Promise<void> {
   const deadline = performance.now() + options.graceMs;
   const within = (ms: number) => Math.max(0, Math.min(ms, deadline - performance.now()));
   if (await askToEnd(running, within(options.times.shutdownMs), options.ask)) return;
@@ -42,8 +54,6 @@ export async function stopProcess(running: RunningProcess, options: StopOptions)
     step();
     if (await gone(running, time)) return;
   }
-  running.signalGroup("SIGKILL");
-  await gone(running, KILL_MS);
 }
 
 /** Asks, and waits for the end for as long as the step has left: a plugin that was asked answers first and ends later. */
@@ -51,8 +61,13 @@ async function askToEnd(running: RunningProcess, ms: number, ask: StopOptions["a
   if (ms <= 0 || !running.alive) return await gone(running, 0);
   const started = performance.now();
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), ms);
-  const willEnd = await ask(controller.signal).catch(() => false); // Who cannot be asked is told by the next step.
+  const over = Promise.withResolvers<false>();
+  const timer = setTimeout(() => {
+    over.resolve(false);
+    controller.abort();
+  }, ms);
+  // Who cannot be asked, or does not heed the signal, is told by the next step.
+  const willEnd = await Promise.race([ask(controller.signal).catch(() => false), over.promise]);
   clearTimeout(timer);
   return await gone(running, willEnd ? ms - (performance.now() - started) : 0);
 }

@@ -143,7 +143,7 @@ export function errorFromAnswer(status: number, expected: number, text: string):
   const code = isRecord(value) ? field(value, "code") : undefined;
   const message = isRecord(value) ? field(value, "message") : undefined;
   return new PluginError(
-    code === undefined ? CODE_BY_STATUS.get(status) ?? "exec.failed" : codeFromPlugin(code),
+    typeof code !== "string" || code === "" ? CODE_BY_STATUS.get(status) ?? "exec.failed" : codeFromPlugin(code),
     typeof message === "string" ? message : `It answered with the status ${status}: ${excerpt(text)}`,
     { origin: "plugin" },
   );

@@ -81,6 +81,14 @@ test("A9: inactive: calls and start() are host.inactive", async () => {
   });
 });
 
+test("A9: inactive: nobody asks for the files of a plugin that is not enabled", async () => {
+  await withHost({ gone: { exec: "./nowhere", enabled: false } }, (host) => {
+    assert.equal(host.get("gone").state.kind, "inactive");
+    assert.equal(host.rejected.size, 0);
+    return Promise.resolve();
+  });
+});
+
 test("A9: host closed: calls and start() are host.closed", async () => {
   const handle = await withHost({ workbench }, async (host) => {
     await host.get("workbench").ping();

@@ -16,7 +16,7 @@ function parse(content: string): HostConfig {
 
 /** What is parsed and checked, and has no effect in this version. */
 const WITHOUT_EFFECT = [
-  ...["api", "config", "daemon", "events", "expose", "grants", "idle_time", "max_concurrent", "ping_interval"],
+  ...["config", "daemon", "events", "expose", "grants", "idle_time", "max_concurrent", "ping_interval"],
   ...["provides", "restart", "role", "subscribes", "tick"],
 ];
 

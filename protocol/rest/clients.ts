@@ -1,0 +1,140 @@
+/**
+ * The two HTTP clients under the REST caller: both keep connections and send no request twice.
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { once } from "node:events";
+import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import { concatBytes } from "../bytes.ts";
+import type { Bytes } from "../caller.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { messageOf, PluginError } from "../errors.ts";
+
+/** Where HTTP can go. */
+export type HttpEndpoint = Exclude<Endpoint, { kind: "pipes" }>;
+
+/** One HTTP request as the two clients take it. */
+export interface HttpRequest {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string | Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+/** One HTTP answer whose body has not been read. */
+export interface HttpAnswer {
+  readonly status: number;
+  header(name: string): string | null;
+  /** Reads the body; `undefined` when it has more than `cap` bytes, and then the connection is closed. */
+  read(cap: number): Promise<Bytes | undefined>;
+}
+
+/** An HTTP client that keeps connections and never sends a request twice. */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+/** The client of Deno and Node. */
+export async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClient> {
+  const { Pool } = await import("undici");
+  // The call's own deadline bounds everything, so the client's timeouts are off.
+  const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
+  const pool = endpoint.kind === "tcp"
+    ? new Pool(endpoint.url.origin, timeouts)
+    : new Pool("http://localhost", { ...timeouts, socketPath: endpoint.path });
+  return {
+    async send({ method, path, headers, body, signal }) {
+      // undici would send a GET again by itself, hence idempotent: false.
+      const { statusCode, headers: received, body: stream } = await pool.request({
+        method,
+        path,
+        headers,
+        idempotent: false,
+        body: body ?? null,
+        signal: signal ?? null,
+      });
+      return {
+        status: statusCode,
+        header: (name) => single(received[name]),
+        read: async (cap) => {
+          const length = Number(single(received["content-length"]) ?? Number.NaN);
+          return length <= cap ? await stream.bytes() as Bytes : await readCapped(stream, length, cap);
+        },
+      };
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+function single(value: string | string[] | undefined): string | null {
+  return Array.isArray(value) ? value.join(", ") : value ?? null;
+}
+
+/** Bun's own `node:http`: unlike its `fetch` it sends a GET once too, closes idle connections with its agent, and knows no proxy. */
+export function openNodeClient(endpoint: HttpEndpoint): HttpClient {
+  const agent = new Agent({ keepAlive: true });
+  const open = new Set<ClientRequest>();
+  const place = endpoint.kind === "unix"
+    ? { socketPath: endpoint.path, headers: { host: "localhost" } }
+    : { hostname: endpoint.url.hostname.replace(/^\[|\]$/g, ""), port: endpoint.url.port, headers: { host: endpoint.url.host } };
+  return {
+    async send({ method, path, headers, body, signal }) {
+      const length = body === undefined ? {} : { "content-length": String(Buffer.byteLength(body)) };
+      const options = { ...place, agent, method, path, headers: { ...place.headers, ...headers, ...length }, ...(signal && { signal }) };
+      const outgoing = request(options);
+      open.add(outgoing);
+      outgoing.once("close", () => open.delete(outgoing));
+      // once() takes its own listener off at the response; a bad body in the same packet would then be an uncaught error.
+      let broken: Error | undefined;
+      outgoing.on("error", (error) => broken ??= error);
+      const [answer] = await once(outgoing.end(body), "response") as [IncomingMessage];
+      answer.on("error", () => {});
+      return {
+        status: answer.statusCode ?? 0,
+        header: (name) => single(answer.headers[name]),
+        read: (cap) =>
+          readCapped(answer, Number(answer.headers["content-length"] ?? Number.NaN), cap).catch((error) => {
+            throw broken ?? error;
+          }),
+      };
+    },
+    close: () => {
+      for (const outgoing of open) outgoing.destroy();
+      agent.destroy();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Reads a body to its end; leaving the loop early destroys the stream and with it the connection. */
+async function readCapped(body: AsyncIterable<Uint8Array>, length: number, cap: number): Promise<Bytes | undefined> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > cap || length > cap) return undefined;
+    chunks.push(chunk);
+  }
+  return concatBytes(chunks, size);
+}
+
+/** Codes of the clients that say that no connection was made, so that no byte was sent. */
+const REFUSED: readonly unknown[] = ["ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOENT", "UND_ERR_CONNECT_TIMEOUT"];
+/** Codes, or names where there is no code, that say that what came was not HTTP. */
+const NOT_HTTP =
+  /^HPE_|^(HTTPParserError|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$|^(Malformed|Invalid)_?HTTP|^InvalidContentLength$|^UnrequestedUpgrade$/i;
+
+/** Gives a failure of a client its code: whether nothing was sent, what came was not HTTP, or the call may have run. */
+export function errorFromHttp(error: unknown): PluginError {
+  const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  if (REFUSED.includes(code)) {
+    return new PluginError("caller.refused", "It refused the connection; the call was not sent", { cause: error });
+  }
+  if (NOT_HTTP.test(String(code ?? (error instanceof Error ? error.name : "")))) {
+    return new PluginError("caller.bad_response", `The answer is not HTTP: ${messageOf(error)}`, { cause: error });
+  }
+  const hint = 'The plugin may have run the call; send it again only when that does no harm (retry: "idempotent")';
+  return new PluginError("caller.lost", `The connection ended before the answer was complete: ${messageOf(error)}`, { hint, cause: error });
+}
