@@ -21,7 +21,13 @@ export function languageSkip(language: keyof typeof programs): string | false {
   return `${missingLanguage}${language} (no "${program}" on PATH)`;
 }
 
-function isOnPath(program: string): boolean {
+/** The same for a tool that a test needs, as a bare machine lacks it: `toolSkip("curl")`. */
+export function toolSkip(program: string): string | false {
+  return process.env.POLYPLUG_REQUIRE_ALL || isOnPath(program) ? false : `missing tool: ${program}`;
+}
+
+/** Whether a program is found on PATH. */
+export function isOnPath(program: string): boolean {
   return (process.env.PATH ?? "").split(delimiter).some((folder) => isExecutable(join(folder, program)));
 }
 

@@ -21,7 +21,7 @@ async function withStore(use: (host: Host, data: string) => Promise<void>): Prom
   await withFolder(async (folder) => {
     const config = configOf({ store: typescriptPlugin("examples/logs/store.ts", [], "bun") }, folder);
     await using host = await openHost("test", { config });
-    await use(host, join(folder, "data", "store"));
+    await use(host, join(folder, "data", "test", "store"));
   });
 }
 

@@ -64,7 +64,7 @@ test("A12: the plugin is told how long the caller waits and gives up by itself",
 });
 
 test("A12: the deadline covers the wait for a start", async () => {
-  const never = { exec: "/bin/sh", exec_args: ["-c", "exec sleep 60"], start_timeout: 60 };
+  const never = { ...typescriptPlugin("tests/fixtures/never_listens.ts"), start_timeout: 60 };
   await withHost({ never }, async (host) => {
     const started = performance.now();
     await assert.rejects(host.get("never").exec("x", undefined, { timeoutMs: 150 }), { code: "caller.timeout" });

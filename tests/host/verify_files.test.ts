@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { verifyPlugin } from "../../host/verify.ts";
+import { toolSkip } from "../languages.ts";
 import { withFolder } from "../support.ts";
 import { copyPlain, echoes, openFiles, specOf, startsOf, sumsOf, type Table } from "./plugin_files.ts";
 
@@ -176,7 +177,7 @@ test("A4: files: a link to nowhere rejects its plugin, and the others work", asy
   });
 });
 
-test("A4: exec_file as a named pipe, which nobody writes, is refused instead of read for ever", async () => {
+test("A4: exec_file as a named pipe, which nobody writes, is refused instead of read for ever", { skip: toolSkip("mkfifo") }, async () => {
   await withFolder(async (folder) => {
     const pipe = join(folder, "main");
     await promisify(execFile)("mkfifo", ["-m", "755", pipe]);

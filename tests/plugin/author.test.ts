@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { test } from "node:test";
+import { toolSkip } from "../languages.ts";
 import { assertNoneLeft, bytes, pathOf, RUNTIME, type Runtime, RUNTIMES, text, typescriptPlugin, withHost } from "../support.ts";
 
 const FILE = "tests/fixtures/ten_lines.ts";
@@ -55,7 +56,7 @@ for (const runtime of RUNTIMES) {
   });
 }
 
-test("A17: started by hand it says how to call it with curl, and that line works when pasted", async () => {
+test("A17: started by hand it says how to call it with curl, and that line works when pasted", { skip: toolSkip("curl") }, async () => {
   const marker = crypto.randomUUID();
   const child = startByHand(RUNTIME, [], { TEST_MARKER: marker });
   const said = await readUntil(child.stderr, /\/exec\n/);
