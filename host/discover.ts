@@ -40,6 +40,8 @@ export interface PluginSpec {
   readonly commPort: number;
   /** Where it listens, if not on a loopback address at its port. */
   readonly address: Endpoint | undefined;
+  /** Where it already runs; then nothing is spawned, verified or stopped. */
+  readonly attach: Endpoint | undefined;
   readonly dialect: "seed" | "goplugin-1";
   /** Features added to those that it lists itself. */
   readonly features: readonly string[];
@@ -110,6 +112,7 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     commType: table.comm_type,
     commPort: table.comm_port,
     address: table.address === undefined ? undefined : endpointFromAddress(table.address),
+    attach: table.attach === undefined ? undefined : endpointFromAddress(table.attach),
     dialect: table.dialect,
     features: table.features,
     cwd: resolve(folder, table.cwd ?? "."),
@@ -121,7 +124,7 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     stop: stopTimes(table),
     enabled: table.enabled,
     api: table.api,
-    unsupported: (["attach", "permissions"] as const).filter((key) => table[key] !== undefined),
+    unsupported: (["permissions"] as const).filter((key) => table[key] !== undefined),
     [discovered]: true,
   };
 }

@@ -8,8 +8,10 @@ import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
 import { createToken } from "../protocol/proof.ts";
 import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
 import { SHUTDOWN } from "../protocol/reserved.ts";
+import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { LogSink } from "./logs/record.ts";
+import { createOpenCalls } from "./open_calls.ts";
 import { commandLine, portFromArgs } from "./process/command_line.ts";
 import { makeDataDir, pluginEnvironment } from "./process/environment.ts";
 import { claimPort, isBindable, isListening, LOOPBACK, placeFromUrl, reservePort } from "./process/ports.ts";
@@ -20,7 +22,8 @@ import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
 
 /** One running process. It never comes back to life: a restart makes another launch. */
 export interface Launch {
-  readonly pid: number;
+  /** `undefined` when it was not started by this host. */
+  readonly pid: number | undefined;
   readonly startedAt: Date;
   readonly endpoint: Endpoint;
   /** What the plugin lists, and what the configuration adds. */
@@ -50,6 +53,7 @@ const MOST_PORTS = 3;
  */
 export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext, signal: AbortSignal): Promise<Launch> {
   const openDriver = findDriver(plugin.spec, context.drivers);
+  if (plugin.spec.attach !== undefined) return await attachLaunch(plugin.spec, openDriver, signal);
   for (let tries = 1;; tries++) {
     const place = await choosePort(plugin.spec);
     try {
@@ -147,13 +151,10 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
       const message = `The driver did not close: ${messageOf(error)}`;
       log({ time: new Date(), plugin: spec.name, level: "warn", message, values: {} });
     });
-  const open = new Set<Promise<unknown>>();
-  const allAnswered = async (): Promise<void> => {
-    while (open.size > 0) await Promise.allSettled(open);
-  };
+  const calls = createOpenCalls();
   const ask = async (signal: AbortSignal): Promise<boolean> => {
     if (!features.includes("shutdown")) {
-      await Promise.race([allAnswered(), fired(signal)]);
+      await Promise.race([calls.allAnswered(), fired(signal)]);
       return false;
     }
     await driver.exec(SHUTDOWN, undefined, { signal });
@@ -172,13 +173,7 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
     endpoint,
     features,
     exited,
-    run(call) {
-      const answer = call(driver);
-      open.add(answer);
-      const done = () => open.delete(answer);
-      answer.then(done, done);
-      return answer;
-    },
+    run: (call) => calls.track(call(driver)),
     stop: (graceMs) => {
       if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
       return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(closeDriver);

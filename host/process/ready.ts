@@ -23,12 +23,13 @@ export interface Connection {
 /** What the wait needs to know. */
 export interface ReadyOptions {
   readonly spec: PluginSpec;
-  readonly running: RunningProcess;
+  /** What was started; `undefined` for a plugin that runs already. */
+  readonly running: RunningProcess | undefined;
   /** Where it was told to listen; `undefined` when only a ready line or `address` can tell. */
   readonly port: number | undefined;
   readonly openDriver: Driver;
-  /** The launch's secret, given to the plugin alone. */
-  readonly token: string;
+  /** The launch's secret, given to the plugin alone; without one no proof is asked for. */
+  readonly token: string | undefined;
   /** Resolves with the plugin's ready line, if it prints one. */
   readonly readyLine: Promise<ReadyLine>;
   /** Gives the start up; its reason is the error. */
@@ -53,7 +54,7 @@ export async function waitUntilReady(options: ReadyOptions): Promise<Connection>
     signal.throwIfAborted();
     signal.addEventListener("abort", onAbort, { once: true });
     const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), spec.startTimeoutMs));
-    const first = await Promise.race([search.run(), running.exited, late, aborted.promise]);
+    const first = await Promise.race([search.run(), late, aborted.promise, ...(running === undefined ? [] : [running.exited])]);
     if (first === "late") throw notReady(options, search.lastWrong);
     if (!("driver" in first)) throw exited(options, first, search.lastWrong);
     return first;
@@ -77,7 +78,8 @@ class Search {
     this.#options = options;
     const { spec, port } = options;
     const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
-    this.#places = spec.address === undefined ? loopback : [spec.address];
+    const named = spec.attach ?? spec.address;
+    this.#places = named === undefined ? loopback : [named];
   }
 
   /** Lets the search end; what it has opened is closed. */
@@ -121,7 +123,7 @@ class Search {
     try {
       driver = await openDriver(place, { host, plugin, dialect, maxPayloadBytes, features });
       const identity = await this.#identify(driver);
-      if (running.alive && !this.#ended.signal.aborted) {
+      if (running?.alive !== false && !this.#ended.signal.aborted) {
         return { endpoint: place, driver, features: [...new Set([...identity.features, ...features])] };
       }
     } catch (error) {
@@ -135,7 +137,7 @@ class Search {
   /** One ping; a plugin that speaks polyplug must prove that it is the one that was started, and is trusted then. */
   async #identify(driver: DriverCaller): Promise<Identity> {
     const { spec, token } = this.#options;
-    const nonce = createNonce();
+    const nonce = token === undefined ? undefined : createNonce();
     const identity = await this.#bounded(spec.pingTimeoutMs, async (options) => {
       if (driver.identify !== undefined) return await driver.identify(nonce, options);
       await driver.ping(options);
@@ -143,6 +145,7 @@ class Search {
     });
     if (identity.protocol === undefined && identity.proof === undefined) return identity;
     requireProtocol(spec, identity.protocol ?? PROTOCOL_VERSION);
+    if (token === undefined || nonce === undefined) return identity;
     if (!equalsSecret(identity.proof ?? "", await proofFromToken(token, nonce))) throw impostor(spec);
     driver.trust?.(token);
     return identity;
@@ -223,7 +226,9 @@ function exited({ spec, running }: ReadyOptions, exit: PluginExit, lastWrong: un
 }
 
 function notReady({ spec, running }: ReadyOptions, lastWrong: unknown): PluginError {
-  const hint = "Raise start_timeout if it needs longer, and check that it listens on the port that it is given";
+  const hint = spec.attach === undefined
+    ? "Raise start_timeout if it needs longer, and check that it listens on the port that it is given"
+    : "Start it, or correct attach; this host does not start it";
   return startError("ready.timeout", `it did not answer ping within ${spec.startTimeoutMs} ms`, spec, running, lastWrong, hint);
 }
 
@@ -231,14 +236,14 @@ function startError(
   code: string,
   what: string,
   spec: PluginSpec,
-  running: RunningProcess,
+  running: RunningProcess | undefined,
   lastWrong: unknown,
   hint: string,
 ): PluginError {
   const parts = [
-    `Cannot start plugin "${spec.name}": ${what}`,
-    ...section("stderr", running.tail.stderr()),
-    ...section("stdout", running.tail.stdout()),
+    `Cannot ${spec.attach === undefined ? "start" : "reach"} plugin "${spec.name}": ${what}`,
+    ...section("stderr", running?.tail.stderr() ?? ""),
+    ...section("stdout", running?.tail.stdout() ?? ""),
     ...section("last answer to ping", wrongAnswer(lastWrong)),
   ];
   return new PluginError(code, parts.join("\n"), { plugin: spec.name, hint, cause: lastWrong });

@@ -2,16 +2,19 @@
  * The plugin's half of REST: takes a plugin's dispatcher, gives a listening HTTP server.
  * @module
  */
+import { stat, unlink } from "node:fs/promises";
+import { connect } from "node:net";
 import process from "node:process";
 import { type Context, Hono } from "hono";
 import type { ServerRequest } from "srvx";
 import { concatBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
 import type { Dispatcher } from "../dispatch.ts";
-import { isLoopbackName } from "../endpoint.ts";
 import { isPluginError, messageOf, PluginError } from "../errors.ts";
-import { equalsSecret, proofFromToken } from "../proof.ts";
+import { encodeHex } from "../hex.ts";
+import { proofFromToken } from "../proof.ts";
 import { FEATURES } from "../reserved.ts";
+import { checkHost, checkOrigin, checkToken } from "./guard.ts";
 import {
   decodeExecRequest,
   encodeAnswer,
@@ -27,7 +30,6 @@ import {
   RAW_TYPE,
   statusFromCode,
 } from "./wire.ts";
-import { encodeHex } from "../hex.ts";
 
 /** What the server needs to know beside the plugin itself. */
 export interface RestServerOptions {
@@ -39,9 +41,9 @@ export interface RestServerOptions {
   readonly token: string | undefined;
   /** The largest payload, in bytes. */
   readonly maxPayloadBytes: number;
-  /** The address to listen on. */
-  readonly hostname: string;
-  /** The port to listen on; 0 for any free one. */
+  /** The address to listen on, or `unix:/path`. */
+  readonly listen: string;
+  /** The port to listen on; 0 for any free one. Without meaning for a Unix socket. */
   readonly port: number;
 }
 
@@ -66,19 +68,20 @@ export async function openRestServer(options: RestServerOptions): Promise<RestSe
   // Deno's own server does not report a closed connection once the body was read, so that cancel would not reach a handler.
   const { serve, FastResponse } = "deno" in process.versions ? await import("srvx/node") : await import("srvx");
   const app = createRestApp(options, FastResponse);
+  const path = pathFromListen(options.listen);
+  if (path !== undefined) await removeStaleSocket(path);
   const server = await serve({
     fetch: (request) => app.fetch(request),
-    hostname: options.hostname,
-    port: options.port,
+    ...(path === undefined ? { hostname: options.listen, port: options.port } : {}),
     silent: true,
     gracefulShutdown: false,
     // The host decides how long it keeps a connection; one closed under a call would be a call lost.
-    node: { keepAliveTimeout: 0 },
+    node: { keepAliveTimeout: 0, ...(path === undefined ? {} : { path }) },
     // The limit is ours to keep: Bun's own refusal has no JSON in it. What nobody reads it does not keep in memory.
-    bun: { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER },
+    bun: { idleTimeout: 0, maxRequestBodySize: Number.MAX_SAFE_INTEGER, ...(path === undefined ? {} : { unix: path }) },
   }).ready();
   return {
-    address: new URL(server.url ?? "").origin,
+    address: path === undefined ? new URL(server.url ?? "").origin : options.listen,
     async close() {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const flushed = new Promise<void>((resolve) => timer = setTimeout(resolve, FLUSH_MS));
@@ -87,6 +90,21 @@ export async function openRestServer(options: RestServerOptions): Promise<RestSe
       await server.close(true);
     },
   };
+}
+
+function pathFromListen(listen: string): string | undefined {
+  return listen.startsWith("unix:") ? listen.slice("unix:".length) : undefined;
+}
+
+/** Removes the socket file that a killed program left; one on which somebody listens stays, so that listening fails. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isSocket() !== true) return;
+  const isStale = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path });
+    socket.once("connect", () => resolve(false)).once("error", () => resolve(true)).once("connect", () => socket.destroy());
+  });
+  if (isStale) await unlink(path);
 }
 
 /** What makes an answer: `Response`, or the server's own quicker class of the same shape. */
@@ -200,32 +218,6 @@ async function pingHeaders(c: Context, token: string | undefined): Promise<Recor
   const nonce = c.req.header(HEADERS.nonce);
   if (nonce !== undefined && token !== undefined) headers[HEADERS.proof] = await proofFromToken(token, nonce);
   return headers;
-}
-
-/** Keeps web pages out: a browser names its page in `Origin`, and a rebound DNS name stands in `Host`. */
-function checkOrigin(c: Context, options: RestServerOptions): void {
-  if (c.req.header("origin") !== undefined) {
-    throw refusal("exec.forbidden", "Requests with an Origin header are refused: web pages may not call plugins");
-  }
-  if (!isLoopbackName(options.hostname)) return;
-  const name = (c.req.header("host") ?? "").replace(/:\d*$/, "");
-  if (!isLoopbackName(name)) throw refusal("exec.forbidden", `The Host header is "${name}", not localhost, 127.0.0.1 or [::1]`);
-}
-
-function checkToken(c: Context, options: RestServerOptions): void {
-  if (options.token === undefined) return;
-  const given = c.req.header(HEADERS.authorization) ?? "";
-  if (!equalsSecret(given, `Bearer ${options.token}`)) throw refusal("exec.unauthenticated", "The call does not carry this launch's token");
-}
-
-function checkHost(c: Context, options: RestServerOptions): void {
-  if (options.hosts.length === 0) return;
-  const host = c.req.header(HEADERS.host);
-  if (host === undefined && options.token === undefined) return;
-  if (host === undefined || !options.hosts.includes(host)) {
-    const who = host === undefined ? "A call without X-Host" : `Host "${host}"`;
-    throw refusal("exec.forbidden", `${who} is not among the hosts of this plugin: ${options.hosts.join(", ")}`);
-  }
 }
 
 function errorResponse(error: PluginError, status: number = statusFromCode(error.code)): Response {

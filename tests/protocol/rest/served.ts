@@ -19,7 +19,7 @@ export async function withServer<T>(
   options: Partial<RestServerOptions> = {},
 ): Promise<T> {
   const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands }, () => {});
-  const given = { dispatcher, hosts: [], token: undefined, maxPayloadBytes: 1024, hostname: "127.0.0.1", port: 0, ...options };
+  const given = { dispatcher, hosts: [], token: undefined, maxPayloadBytes: 1024, listen: "127.0.0.1", port: 0, ...options };
   const server = await openRestServer(given);
   try {
     return await use({ port: Number(new URL(server.address).port), dispatcher });

@@ -1,0 +1,31 @@
+/**
+ * Stage 5 for a plugin that already runs (under a debugger, in a container): takes where it listens, gives a `Launch` without a process.
+ * Nothing is spawned, verified or stopped.
+ * @module
+ */
+import type { Driver } from "../protocol/caller.ts";
+import type { PluginSpec } from "./discover.ts";
+import type { Launch } from "./launch.ts";
+import { createOpenCalls } from "./open_calls.ts";
+import { waitUntilReady } from "./process/ready.ts";
+import type { PluginExit } from "./process/spawn.ts";
+
+/**
+ * Connects to a running plugin. The host gave it no token, so it asks for no proof.
+ * @throws {PluginError} "ready.timeout", "ready.protocol", or the signal's reason.
+ */
+export async function attachLaunch(spec: PluginSpec, openDriver: Driver, signal: AbortSignal): Promise<Launch> {
+  const readyLine = new Promise<never>(() => {});
+  const connection = await waitUntilReady({ spec, running: undefined, port: undefined, openDriver, token: undefined, readyLine, signal });
+  const { endpoint, driver, features } = connection;
+  const calls = createOpenCalls();
+  return {
+    pid: undefined,
+    startedAt: new Date(),
+    endpoint,
+    features,
+    exited: new Promise<PluginExit>(() => {}), // Whether it still runs, the next call finds out.
+    run: (call) => calls.track(call(driver)),
+    stop: () => driver.close(),
+  };
+}
