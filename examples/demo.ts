@@ -1,19 +1,28 @@
 /**
  * What `deno task demo` runs: takes nothing, shows the hello plugin in each language and then the logs example. What stands behind
- * `deno task demo` goes to the logs example, for example `deno task demo --log /var/log/auth.log`.
+ * `deno task demo` goes to the logs example, for example `deno task demo --log /var/log/auth.log`. Languages whose plugin must be
+ * built are shown once `deno task build:examples` has built it.
  * @module
  */
-import { fileURLToPath } from "node:url";
+import { existsSync } from "node:fs";
 import process from "node:process";
+import { fileURLToPath } from "node:url";
 import { type Host, isPluginError, openHost } from "@polyplug/core/host";
 import { findRuntimes } from "../tasks/runtimes.ts";
 import { runLogs } from "./logs/main.ts";
 
-const LANGUAGES: readonly (readonly [plugin: string, language: string])[] = [
+type Languages = readonly (readonly [plugin: string, language: string])[];
+
+const LANGUAGES: Languages = [
   ["hello-deno", "TypeScript on Deno"],
   ["hello-bun", "TypeScript on Bun"],
   ["hello-node", "TypeScript on Node"],
   ["hello-python", "Python"],
+];
+const BUILT_LANGUAGES: Languages = [
+  ["hello-go", "Go"],
+  ["hello-java", "Java"],
+  ["hello-rust", "Rust"],
 ];
 const GREETING = "Hello, world!";
 
@@ -30,10 +39,18 @@ async function demo(args: readonly string[]): Promise<number> {
 
 /** Greets with each plugin and gives the languages that are missing. */
 async function greetAll(): Promise<string[]> {
-  const config = fileURLToPath(new URL("./hello/config.toml", import.meta.url));
-  await using host = await openHost("main", { config });
+  const missing = await greetWith("./hello/config.toml", LANGUAGES);
+  const built = "./hello/config.local.toml";
+  if (existsSync(new URL(built, import.meta.url))) missing.push(...await greetWith(built, BUILT_LANGUAGES));
+  return missing;
+}
+
+/** Greets with those plugins of a configuration that it has. */
+async function greetWith(file: string, languages: Languages): Promise<string[]> {
+  await using host = await openHost("main", { config: fileURLToPath(new URL(file, import.meta.url)) });
+  const known = new Set([...host.plugins.map(({ name }) => name), ...host.rejected.keys()]);
   const missing: string[] = [];
-  for (const [plugin, language] of LANGUAGES) {
+  for (const [plugin, language] of languages.filter(([plugin]) => known.has(plugin))) {
     if (host.rejected.get(plugin)?.code === "spawn.not_found") missing.push(language);
     else print(`  ${plugin.padEnd(12)}  ${language.padEnd(18)}  ${await greet(host, plugin)}`);
   }
