@@ -3,6 +3,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { Agent, request } from "node:http";
 import process from "node:process";
 
 /** Sends one exec and gives the decoded answer. */
@@ -10,7 +11,7 @@ export type FloorCall = (command: string, payload: Uint8Array) => Promise<Uint8A
 
 /** Opens the client of a base URL; `close` ends its connections. */
 export async function openFloorClient(base: string): Promise<{ call: FloorCall; close(): Promise<void> }> {
-  return "bun" in process.versions ? openFetch(base) : await openUndici(base);
+  return "bun" in process.versions ? openNode(base) : await openUndici(base);
 }
 
 const headers = { "content-type": "application/json" };
@@ -23,13 +24,23 @@ function bytesFrom(text: string): Uint8Array {
   return Buffer.from(JSON.parse(text).data.response, "hex");
 }
 
-function openFetch(base: string): { call: FloorCall; close(): Promise<void> } {
+function openNode(base: string): { call: FloorCall; close(): Promise<void> } {
+  const agent = new Agent({ keepAlive: true });
+  const { hostname, port } = new URL(base);
+  const send = (body: string) =>
+    new Promise<string>((resolve, reject) => {
+      const lengths = { ...headers, "content-length": Buffer.byteLength(body) };
+      const outgoing = request({ hostname, port, path: "/exec", method: "POST", agent, headers: lengths }, (answer) => {
+        const chunks: Uint8Array[] = [];
+        answer.on("data", (chunk: Uint8Array) => chunks.push(chunk));
+        answer.on("end", () => resolve(Buffer.concat(chunks).toString()));
+      });
+      outgoing.on("error", reject);
+      outgoing.end(body);
+    });
   return {
-    call: async (command, payload) => {
-      const answer = await fetch(`${base}/exec`, { method: "POST", headers, body: bodyFrom(command, payload) });
-      return bytesFrom(await answer.text());
-    },
-    close: () => Promise.resolve(),
+    call: async (command, payload) => bytesFrom(await send(bodyFrom(command, payload))),
+    close: () => Promise.resolve(agent.destroy()),
   };
 }
 

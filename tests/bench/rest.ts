@@ -10,7 +10,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { openHost } from "../../host/mod.ts";
 import { reservePort } from "../../host/process/ports.ts";
-import { configOf, pathOf, RUNTIME, typescriptPlugin } from "../support.ts";
+import { configOf, RUNTIME, typescriptPlugin } from "../support.ts";
 import { openFloorClient } from "./floor_client.ts";
 
 const ROUNDS = 9;

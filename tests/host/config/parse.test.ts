@@ -61,7 +61,7 @@ test("A2: every key reaches the plugin's spec: paths absolute, sums in lower cas
   assert.deepEqual(all?.address, { kind: "tcp", url: new URL("http://127.0.0.1:8082") });
   assert.deepEqual(sandboxed?.unsupported, ["permissions"]);
   assert.equal(sandboxed?.commPort, 65535);
-  assert.deepEqual(attached?.unsupported, ["attach"]);
+  assert.deepEqual(attached?.attach, { kind: "unix", path: "/run/attached.sock" });
 });
 
 test("A2: the contract's sample, its quote closed, has 3 plugins and 2 hosts and no warning", () => {

@@ -1,0 +1,109 @@
+/**
+ * `--at ADDRESS`: takes where a program listens, gives a caller to it. Nothing is started, verified or stopped.
+ * @module
+ */
+import { readFile } from "node:fs/promises";
+import {
+  type CallOptions,
+  DEFAULT_MAX_PAYLOAD_BYTES,
+  DEFAULT_TIMEOUT_MS,
+  type Driver,
+  type DriverCaller,
+  type Identity,
+} from "../../protocol/caller.ts";
+import { endpointFromAddress } from "../../protocol/endpoint.ts";
+import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
+import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
+import { bounded } from "../call.ts";
+import { DRIVERS } from "../running_host.ts";
+import { type CliContext, usageError } from "./context.ts";
+
+/** The options that go with `--at`. */
+export interface AtOptions {
+  readonly at?: string;
+  /** The wire; default `rest`. */
+  readonly type?: string;
+  /** A file with the program's token. */
+  readonly tokenFile?: string;
+}
+
+/** A program that answers, or has proved that it holds the token. */
+export interface Reached {
+  readonly driver: DriverCaller;
+  readonly options: CallOptions;
+}
+
+/** Connects, proves the token where there is one, hands the caller to `use` and closes it; all of it within one call's deadline. */
+export async function withCaller<T>(
+  context: CliContext,
+  { at = "", type = "rest", tokenFile }: AtOptions,
+  use: (reached: Reached) => Promise<T>,
+): Promise<T> {
+  const endpoint = endpointFromAddress(at);
+  if (endpoint === undefined) throw usageError(`--at "${at}" is not an address`, "Write http://127.0.0.1:PORT, or unix:/PATH");
+  const open = findDriver(type);
+  const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
+  const host = context.options.host ?? "";
+  const driver = await open(endpoint, { host, plugin: at, dialect: "seed", maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
+  const { signal } = context.interrupt;
+  try {
+    return await bounded(`to ${at}`, at, { timeoutMs: DEFAULT_TIMEOUT_MS, signal }, async (left, bound) => {
+      const options = { signal: bound, timeoutMs: left() };
+      if (token !== undefined) await prove(driver, at, token, options);
+      return await use({ driver, options });
+    });
+  } catch (error) {
+    throw explained(error, context, token);
+  } finally {
+    await driver.close();
+  }
+}
+
+/** Asks for the identity; without a token there is no nonce and no proof. */
+export async function identify({ driver, options }: Reached): Promise<Identity> {
+  if (driver.identify !== undefined) return await driver.identify(undefined, options);
+  await driver.ping(options);
+  return { features: [] };
+}
+
+function findDriver(type: string): Driver {
+  const driver = DRIVERS.get(type);
+  if (driver !== undefined) return driver;
+  const known = [...DRIVERS.keys()].join(", ");
+  throw new PluginError("caller.unknown_comm_type", `There is no driver for --type ${type}; there are: ${known}`);
+}
+
+/** Reads a program's token. */
+export async function readToken(path: string): Promise<string> {
+  try {
+    return (await readFile(path, "utf8")).trim();
+  } catch (error) {
+    throw new PluginError("cli.not_readable", `Cannot read --token-file "${path}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The token goes to nobody who has not shown that he holds it. */
+async function prove(driver: DriverCaller, at: string, token: string, options: CallOptions): Promise<void> {
+  const nonce = createNonce();
+  const identity = await driver.identify?.(nonce, options);
+  if (equalsSecret(identity?.proof ?? "", await proofFromToken(token, nonce))) return driver.trust?.(token);
+  throw new PluginError(
+    "ready.impostor",
+    `What answers at ${at} cannot prove that it holds the token; it was sent neither token nor call`,
+    {
+      hint: "Check that the file has the token of this program, which changes at each start",
+    },
+  );
+}
+
+function explained(error: unknown, { options }: CliContext, token: string | undefined): unknown {
+  if (!isPluginError(error) || error.hint !== undefined) return error;
+  const hints: Readonly<Record<string, string | undefined>> = {
+    "caller.refused": "Start the program, or correct --at",
+    "exec.unauthenticated": token === undefined ? "The program has a token: name the file that holds it with --token-file" : undefined,
+    "exec.forbidden": options.host === undefined ? "--host NAME says for which host you call" : undefined,
+  };
+  const hint = hints[error.code];
+  const { origin, plugin, cause } = error;
+  return hint === undefined ? error : new PluginError(error.code, error.message, { origin, hint, cause, ...(plugin && { plugin }) });
+}

@@ -1,0 +1,23 @@
+/**
+ * A plugin as somebody writes it who has installed the package.
+ * @module
+ */
+import { definePlugin, isPluginError, type Plugin, type PluginContext, PluginError, serve, type Served } from "@polyplug/core/plugin";
+
+export const reverse: Plugin = definePlugin({
+  name: "reverse",
+  version: "1.0.0",
+  commands: {
+    "bytes.reverse": (payload) => payload.toReversed(),
+    "bytes.refuse": (_payload, ctx: PluginContext) => {
+      throw new PluginError("Refused", `Not for ${ctx.from}`);
+    },
+  },
+});
+
+if (import.meta.main) {
+  const served: Served = await serve(reverse).catch((error) => {
+    throw isPluginError(error) ? error : new Error("It does not listen", { cause: error });
+  });
+  await served.finished;
+}
