@@ -4,13 +4,14 @@
  */
 import type { CallOptions, Driver, DriverCaller, Identity } from "../../protocol/caller.ts";
 import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
-import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
+import { isPluginError, PluginError } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import { PROTOCOL_VERSION } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
 import { isListening, LOOPBACK, placeFromUrl } from "./ports.ts";
-import type { PluginExit, RunningProcess } from "./spawn.ts";
+import type { RunningProcess } from "./spawn.ts";
+import { exitError, lateError } from "./start_error.ts";
 
 /** A way to a plugin that has answered a ping. */
 export interface Connection {
@@ -55,8 +56,8 @@ export async function waitUntilReady(options: ReadyOptions): Promise<Connection>
     signal.addEventListener("abort", onAbort, { once: true });
     const late = new Promise<"late">((resolve) => timer = setTimeout(() => resolve("late"), spec.startTimeoutMs));
     const first = await Promise.race([search.run(), late, aborted.promise, ...(running === undefined ? [] : [running.exited])]);
-    if (first === "late") throw notReady(options, search.lastWrong);
-    if (!("driver" in first)) throw exited(options, first, search.lastWrong);
+    if (first === "late") throw lateError(spec, running, search.lastWrong);
+    if (!("driver" in first)) throw exitError(spec, running, first, search.lastWrong);
     return first;
   } finally {
     clearTimeout(timer);
@@ -218,42 +219,4 @@ function impostor(spec: PluginSpec): PluginError {
   const message = `What answers for plugin "${spec.name}" cannot prove that it is the program that was started`;
   const hint = "Another program listens where the plugin should; end it, or give the plugin another comm_port";
   return new PluginError("ready.impostor", message, { plugin: spec.name, hint });
-}
-
-function exited({ spec, running }: ReadyOptions, exit: PluginExit, lastWrong: unknown): PluginError {
-  const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
-  return startError("ready.exited", `it ${how} before it was ready`, spec, running, lastWrong, "Its own output says why");
-}
-
-function notReady({ spec, running }: ReadyOptions, lastWrong: unknown): PluginError {
-  const hint = spec.attach === undefined
-    ? "Raise start_timeout if it needs longer, and check that it listens on the port that it is given"
-    : "Start it, or correct attach; this host does not start it";
-  return startError("ready.timeout", `it did not answer ping within ${spec.startTimeoutMs} ms`, spec, running, lastWrong, hint);
-}
-
-function startError(
-  code: string,
-  what: string,
-  spec: PluginSpec,
-  running: RunningProcess | undefined,
-  lastWrong: unknown,
-  hint: string,
-): PluginError {
-  const parts = [
-    `Cannot ${spec.attach === undefined ? "start" : "reach"} plugin "${spec.name}": ${what}`,
-    ...section("stderr", running?.tail.stderr() ?? ""),
-    ...section("stdout", running?.tail.stdout() ?? ""),
-    ...section("last answer to ping", wrongAnswer(lastWrong)),
-  ];
-  return new PluginError(code, parts.join("\n"), { plugin: spec.name, hint, cause: lastWrong });
-}
-
-function wrongAnswer(error: unknown): string {
-  if (error === undefined) return "";
-  return isPluginError(error) ? `${error.message} (${error.code})` : messageOf(error);
-}
-
-function section(title: string, text: string): readonly string[] {
-  return text === "" ? [] : [`  ${title}:`, ...text.split("\n").map((line) => `    ${line}`)];
 }

@@ -95,3 +95,10 @@ test("B10: each value of these flags is asked for, and no other variable or addr
     }
   });
 });
+
+test("B10: README lists these flags", async () => {
+  const readme = await readFile(pathOf("README.md"), "utf8");
+  for (const flag of [`--allow-env='${NAMES}'`, "--allow-net='127.0.0.1,[::1]'", "--allow-run \\", "--allow-read=", "--allow-write="]) {
+    assert.ok(readme.includes(flag), flag);
+  }
+});
