@@ -80,7 +80,8 @@ export class Slot {
   /** Ends the process and what it started; calls are refused until `start()`. */
   async stop(graceMs: number): Promise<void> {
     if (this.state.kind === "inactive" || this.state.kind === "stopped") return;
-    if (this.#stopping !== undefined && graceMs === 0) await this.#launch?.stop(0);
+    // What it ends in is what the gentle stop waits for.
+    if (this.#stopping !== undefined && graceMs === 0) void this.#launch?.stop(0);
     this.#stopping ??= this.#retire(graceMs).finally(() => {
       this.#stopping = undefined;
       this.#states.set({ kind: "stopped" });

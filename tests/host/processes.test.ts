@@ -227,3 +227,17 @@ test("A16: a plugin killed by SIGKILL is idle with its last exit, and the next c
     assert.equal((await processesSeen(marker)).length, 1);
   });
 });
+
+test("A16: stop() with graceMs = 0 during a gentle stop ends the plugin at once", async () => {
+  const patient = { ...workbench, stop: { shutdown: 60 } };
+  await withHost({ patient }, async (host) => {
+    const handle = host.get("patient");
+    await handle.ready();
+    const lost = assert.rejects(handle.exec("test.hang", undefined, { timeoutMs: Infinity }), { code: "caller.lost" });
+    const gentle = host.stop("patient");
+    await host.stop("patient", { graceMs: 0 });
+    await Promise.all([gentle, lost]);
+    assert.equal(host.plugins[0]?.lastExit?.signal, "SIGKILL");
+    assert.equal(handle.state.kind, "stopped");
+  });
+});
