@@ -43,6 +43,7 @@ export class RunningHost implements Host {
     this.#log = log;
     const members = verified.map((plugin) =>
       createMember(plugin.spec, (signal) => {
+        // Its HTTP client takes about as long to load as a plugin to start: both at once, not one after the other.
         if (drivers.get(plugin.spec.commType) === openRestCaller) void loadRestCaller();
         return startLaunch(plugin, { drivers, log }, signal);
       })
