@@ -53,7 +53,7 @@ async function conformPlugin(context: CliContext, name: string, { level, echo }:
 }
 
 /** A driver that notes where the host found the plugin and the token that it trusts it with. */
-function createObserver(): { readonly driver: Driver; readonly target: () => ConformTarget } {
+export function createObserver(): { readonly driver: Driver; readonly target: () => ConformTarget } {
   let seen: ConformTarget = { address: "", maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES };
   const open = DRIVERS.get("rest");
   if (open === undefined) throw new TypeError("There is no driver for rest");

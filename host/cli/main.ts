@@ -12,6 +12,7 @@ import type { ConformCommandOptions } from "./conform.ts";
 import type { ExecOptions } from "./exec.ts";
 import { watchInterrupts } from "./interrupt.ts";
 import type { RegisterOptions } from "./register.ts";
+import type { TryOptions } from "./try.ts";
 
 export type { CliIo, CliOutput };
 
@@ -113,6 +114,12 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     .action((name: string | undefined, options: ConformCommandOptions) =>
       start(async (context) => (await import("./conform.ts")).conform(context, name, options))
     );
+  add("try [command...]", "start a plugin under development, check it, take commands for it, start it again when a file changes")
+    .usage("[options] -- COMMAND...")
+    .option("--echo <command>", "a command that gives back its payload (default: hello.echo)")
+    .action((command: string[], options: TryOptions) =>
+      start(async (context) => (await import("./try.ts")).tryPlugin(context, command, options))
+    );
   add("checksum <file...>", "print md5 and sha256 of files, as lines for the configuration")
     .action((files: string[]) => start(async (context) => (await import("./checksum.ts")).checksum(context, files)));
   add("register <dir>", "add the plugin in a folder, by its goplugin.toml, to the configuration")
@@ -133,6 +140,7 @@ const EXAMPLES: Readonly<Record<string, string | undefined>> = {
     "  polyplug exec hello hello.echo --hex 00ff --as hex\n  polyplug exec --at http://127.0.0.1:8080 hello.echo hi",
   run: "\nExample:\n  polyplug run hello",
   conform: "\nExamples:\n  polyplug conform hello --level full\n  polyplug conform --at http://127.0.0.1:8080 --echo demo.echo",
+  try: "\nExample:\n  polyplug try -- deno run -A plugin.ts",
   checksum: "\nExample:\n  polyplug checksum plugin.ts",
   register: "\nExample:\n  polyplug register plugins/hello --grant",
   unregister: "\nExample:\n  polyplug unregister hello",
@@ -150,8 +158,19 @@ function endWithReader(): void {
 
 if (import.meta.main) {
   endWithReader();
-  const code = await main(process.argv.slice(2));
+  const { stdout, stderr } = process;
+  let readsStdin = false;
+  const io: CliIo = {
+    stdout,
+    stderr,
+    get stdin() { // Asked for late: making it takes time.
+      readsStdin = true;
+      return process.stdin;
+    },
+  };
+  const code = await main(process.argv.slice(2), io);
   process.exitCode = code;
+  const leavesStdin = readsStdin && process.stdin.destroyed && !process.stdin.readableEnded;
   // A read of stdin that nobody waits for any more would keep the process.
-  if (code === EXIT.interrupted) process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+  if (code === EXIT.interrupted || leavesStdin) stdout.write("", () => stderr.write("", () => process.exit(code)));
 }

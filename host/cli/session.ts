@@ -65,7 +65,7 @@ function logForDebug(context: CliContext, { plugin, level, message }: PluginLog)
 }
 
 /** Ends the process groups that still run; closing the host then has nobody to wait for. */
-function killAll(host: Host): void {
+export function killAll(host: Host): void {
   for (const { pid } of host.plugins) {
     try {
       if (pid !== undefined) process.kill(-pid, "SIGKILL");
