@@ -7,7 +7,6 @@
  * Exits with 1 when anything is wrong; test_report.ts says what counts as wrong.
  * @module
  */
-import { execFileSync } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
@@ -35,16 +34,10 @@ async function main(): Promise<boolean> {
     return false;
   }
   const runtimes = await findRuntimes();
-  if (names.includes("deno")) fillCache(runtimes.deno);
   endOnSignal();
   const results: FileResult[] = [];
   for (const name of names) results.push(...await runFiles(files, name, runtimes, jobs));
   return printReport(results, names) && !isEnding;
-}
-
-/** With an empty cache Deno says on stderr what it fetches, of which tests that read the stderr of a child know nothing. */
-function fillCache(deno: string): void {
-  execFileSync(deno, ["cache", "mod.ts", "host/cli/main.ts", "examples/hello/plugin.ts"], { stdio: ["ignore", "ignore", "inherit"] });
 }
 
 function readArguments(): { names: readonly RuntimeName[]; jobs: number; filters: readonly string[] } {
