@@ -25,10 +25,10 @@ export function pathOf(file: string): string {
   return join(ROOT, file);
 }
 
-/** The configuration of a plugin that is a TypeScript file of the repository, run by a runtime. */
+/** The configuration of a plugin that is a TypeScript file of the repository, run by a runtime; Deno says nothing of what it fetches. */
 export function typescriptPlugin(file: string, args: readonly string[] = [], runtime: Runtime = RUNTIME): Record<string, unknown> {
   const path = pathOf(file);
-  return { exec: runtime, exec_args: [...(runtime === "deno" ? ["run", "-A"] : []), path, ...args], exec_file: path };
+  return { exec: runtime, exec_args: [...(runtime === "deno" ? ["run", "-A", "-q"] : []), path, ...args], exec_file: path };
 }
 
 /** The configuration of a plugin that is a Python file of the repository. */
