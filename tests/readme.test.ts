@@ -39,7 +39,7 @@ test("README: the host calls the plugin, both in TypeScript", async () => {
     await writeFile(join(folder, "plugin.ts"), plugin);
     await writeFile(join(folder, "config.toml"), (await blockOf("config.toml")).replace('"SUM"', `"${sum}"`));
     await writeFile(join(folder, "app.ts"), await blockOf("app.ts"));
-    const args = [...(RUNTIME === "deno" ? ["run", "-A"] : []), "app.ts"];
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "app.ts"];
     const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
     assert.equal(stdout, "HELLO\n");
   });

@@ -139,7 +139,7 @@ test("A18: check says what others can write, and is content with a right configu
 test("A18: check starts nothing", async () => {
   await withFolder(async (folder) => {
     await writeFile(join(folder, "plugin.ts"), 'import { writeFileSync } from "node:fs"; writeFileSync("started", "");');
-    const args = [...(RUNTIME === "deno" ? ["run", "-A"] : []), "plugin.ts"];
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "plugin.ts"];
     const config = await writeConfig(folder, { a: { exec: RUNTIME, exec_args: args, exec_file: "plugin.ts" } });
     assert.equal((await cli(["check", "--config", config])).code, 0);
     await assert.rejects(readFile(join(folder, "started")), { code: "ENOENT" });

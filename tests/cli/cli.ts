@@ -38,7 +38,7 @@ export interface CliOptions {
 
 /** The command and its arguments that run a TypeScript file of the repository here. */
 export function programArgs(file: string, args: readonly string[]): string[] {
-  return [...(RUNTIME === "deno" ? ["run", "-A", "--no-check", `--config=${pathOf("deno.json")}`] : []), pathOf(file), ...args];
+  return [...(RUNTIME === "deno" ? ["run", "-A", "-q", "--no-check", `--config=${pathOf("deno.json")}`] : []), pathOf(file), ...args];
 }
 
 /** Starts `polyplug` with these arguments. */

@@ -12,7 +12,7 @@ import { assertNoneLeft, pathOf, RUNTIME, withFolder } from "../support.ts";
 import { cli, type RunningCli, startCli } from "./cli.ts";
 
 const python = { skip: languageSkip("python") };
-const HELLO = [RUNTIME, ...(RUNTIME === "deno" ? ["run", "-A"] : []), pathOf("examples/hello/plugin.ts")];
+const HELLO = [RUNTIME, ...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), pathOf("examples/hello/plugin.ts")];
 const FAULTY = ["python3", pathOf("tests/fixtures/faulty_plugin.py")];
 
 /** Starts `try` with its prompt open, and fails when it leaves a process or its folder. The plugin's data folder names `folder`. */

@@ -46,7 +46,7 @@ export async function withPlainPlugin<T>(command: readonly string[], use: (targe
 
 /** The command line of a TypeScript file of the repository on a runtime. */
 export function typescriptCommand(file: string, runtime: Runtime): readonly string[] {
-  return [runtime, ...(runtime === "deno" ? ["run", "-A"] : []), pathOf(file)];
+  return [runtime, ...(runtime === "deno" ? ["run", "-A", "-q"] : []), pathOf(file)];
 }
 
 /** The command line of a Python file of the repository. */

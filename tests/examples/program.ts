@@ -15,7 +15,7 @@ export interface Run {
 
 /** Runs a program to its end; `env` adds to this process's environment. */
 export async function runProgram(file: string, args: readonly string[] = [], env: Record<string, string> = {}): Promise<Run> {
-  const command = [...(RUNTIME === "deno" ? ["run", "-A"] : []), pathOf(file), ...args];
+  const command = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), pathOf(file), ...args];
   const child = spawn(process.execPath, command, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, NO_COLOR: "1", ...env } });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (chunk: string) => stdout += chunk);

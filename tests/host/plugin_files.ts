@@ -24,7 +24,7 @@ export async function copyPlain(folder: string, name: string): Promise<Table> {
   await mkdir(join(folder, name));
   await copyFile(pathOf("tests/fixtures/plain.ts"), join(folder, name, "plugin.ts"));
   const { sha256 } = sumsOf(await readFile(join(folder, name, "plugin.ts")));
-  const args = [...(RUNTIME === "deno" ? ["run", "-A"] : []), "plugin.ts"];
+  const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "plugin.ts"];
   return { exec: RUNTIME, exec_args: args, exec_file: `${name}/plugin.ts`, cwd: name, sha256 };
 }
 

@@ -52,7 +52,7 @@ export async function mustRun(program: string, args: readonly string[], cwd: str
 
 /** A file, run by a runtime. */
 export function commandOf(file: string, args: readonly string[] = [], runtime: Runtime = RUNTIME): [program: string, args: string[]] {
-  return [runtime, [...(runtime === "deno" ? ["run", "-A"] : []), file, ...args]];
+  return [runtime, [...(runtime === "deno" ? ["run", "-A", "-q"] : []), file, ...args]];
 }
 
 /** Builds, packs and installs into a folder. */

@@ -29,7 +29,7 @@ async function runApplication(plugins: Record<string, Record<string, unknown>>, 
     const marker = crypto.randomUUID();
     const marked = Object.fromEntries(Object.entries(plugins).map(([name, plugin]) => [name, { ...plugin, env: { TEST_MARKER: marker } }]));
     const config = JSON.stringify(configOf(marked, join(folder, "state")));
-    const args = [...(RUNTIME === "deno" ? ["run", "-A"] : []), application, config, fate];
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), application, config, fate];
     const child = spawn(RUNTIME, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env } });
     let output = "";
     let closedAt = Number.NaN;
