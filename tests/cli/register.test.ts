@@ -65,7 +65,7 @@ test("B7: register adds a plugin that runs then, with the sum of its file and it
     assert.deepEqual(pluginsOf(text)["plain"], {
       author: "Ann",
       exec: RUNTIME,
-      exec_args: [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "plugin.ts"],
+      exec_args: [...(RUNTIME === "deno" ? ["run", "-A"] : []), "plugin.ts"],
       exec_file: "plugins/plain/plugin.ts",
       cwd: "plugins/plain",
       sha256,
