@@ -4,9 +4,8 @@
  */
 import type { Bytes, Caller, CallOptions } from "../protocol/caller.ts";
 import { PluginError } from "../protocol/errors.ts";
-import { commandProblem } from "../protocol/names.ts";
 import type { PluginInfo } from "../protocol/plugin.ts";
-import { INFO, isReserved } from "../protocol/reserved.ts";
+import { INFO, sendingProblem } from "../protocol/reserved.ts";
 import { createCaller } from "./call.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { Slot } from "./slot.ts";
@@ -62,9 +61,8 @@ export function createHandle(spec: PluginSpec, slot: Slot): PluginHandle {
 }
 
 function requireCall(command: string, payload: Uint8Array | undefined): void {
-  const problem = commandProblem(command);
-  if (problem !== undefined) throw new TypeError(`The command ${JSON.stringify(command)} cannot be sent: it ${problem}`);
-  if (isReserved(command)) throw new TypeError(`The command "${command}" cannot be sent: "polyplug." belongs to the framework`);
+  const problem = sendingProblem(command);
+  if (problem !== undefined) throw new TypeError(problem);
   if (payload !== undefined && !(payload instanceof Uint8Array)) throw new TypeError("The payload must be a Uint8Array");
 }
 

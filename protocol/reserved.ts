@@ -3,6 +3,8 @@
  * @module
  */
 
+import { commandProblem } from "./names.ts";
+
 /** The version of the contract that this code speaks. */
 export const PROTOCOL_VERSION = 1;
 
@@ -17,4 +19,11 @@ export const FEATURES: readonly string[] = ["cancel", "info", "raw", "shutdown"]
 /** Whether a command belongs to the framework; applications and plugins cannot send these. */
 export function isReserved(command: string): boolean {
   return command === "polyplug" || command.startsWith("polyplug.");
+}
+
+/** Why an application cannot send a command, as a sentence, or `undefined` when it can. */
+export function sendingProblem(command: string): string | undefined {
+  const problem = commandProblem(command);
+  if (problem !== undefined) return `The command ${JSON.stringify(command)} cannot be sent: it ${problem}`;
+  return isReserved(command) ? `The command "${command}" cannot be sent: "polyplug." belongs to the framework` : undefined;
 }

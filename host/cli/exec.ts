@@ -5,8 +5,7 @@
 import type { Bytes } from "../../protocol/caller.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import { encodeHex } from "../../protocol/hex.ts";
-import { commandProblem } from "../../protocol/names.ts";
-import { isReserved } from "../../protocol/reserved.ts";
+import { sendingProblem } from "../../protocol/reserved.ts";
 import { type AtOptions, withCaller } from "./at.ts";
 import { answer, type CliContext, EXIT, usageError } from "./context.ts";
 import { type PayloadOptions, readPayload } from "./payload.ts";
@@ -44,9 +43,8 @@ function readArguments(args: readonly string[], { at, as, type, tokenFile }: Exe
   if (more.length > 0) throw usageError(`There is an argument too many: "${more[0]}"`, "Write a payload with spaces in quotes");
   if (at === undefined && (type ?? tokenFile) !== undefined) throw usageError("--type and --token-file go with --at alone");
   if (as !== undefined && as !== "hex" && as !== "json") throw usageError(`--as is "hex" or "json", not "${as}"`);
-  const problem = commandProblem(command);
-  if (problem !== undefined) throw usageError(`The command ${JSON.stringify(command)} cannot be sent: it ${problem}`);
-  if (isReserved(command)) throw usageError(`The command "${command}" cannot be sent: "polyplug." belongs to the framework`);
+  const problem = sendingProblem(command);
+  if (problem !== undefined) throw usageError(problem);
   return { plugin, command, text };
 }
 

@@ -5,8 +5,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { commandProblem } from "../../protocol/names.ts";
-import { isReserved } from "../../protocol/reserved.ts";
+import { sendingProblem } from "../../protocol/reserved.ts";
 import { DEFAULT_ECHO } from "../conform/conform.ts";
 import { visible, visibleBytes } from "../visible.ts";
 import { type CliContext, EXIT, say, tellError, usageError } from "./context.ts";
@@ -101,7 +100,6 @@ async function obey(context: CliContext, trial: Trial, line: string): Promise<vo
 }
 
 function requireSendable(command: string): void {
-  const problem = commandProblem(command);
-  if (problem !== undefined) throw usageError(`The command ${JSON.stringify(command)} cannot be sent: it ${problem}`);
-  if (isReserved(command)) throw usageError(`The command "${command}" cannot be sent: "polyplug." belongs to the framework`);
+  const problem = sendingProblem(command);
+  if (problem !== undefined) throw usageError(problem);
 }
