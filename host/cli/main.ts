@@ -117,10 +117,15 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
   add("try [command...]", "start a plugin under development, check it, take commands for it, start it again when a file changes")
     .usage("[options] -- COMMAND...")
     .option("--echo <command>", "a command that gives back its payload (default: hello.echo)")
+    .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => program.options.filter(({ long }) => long === "--debug") })
     .action((command: string[], options: TryOptions) =>
       start(async (context) => (await import("./try.ts")).tryPlugin(context, command, options))
     );
   add("checksum <file...>", "print md5 and sha256 of files, as lines for the configuration")
+    .configureHelp({
+      showGlobalOptions: true,
+      visibleGlobalOptions: () => program.options.filter(({ long }) => long === "--json" || long === "--debug"),
+    })
     .action((files: string[]) => start(async (context) => (await import("./checksum.ts")).checksum(context, files)));
   add("register <dir>", "add the plugin in a folder, by its goplugin.toml, to the configuration")
     .option("--grant", "also write what the plugin asks for: hosts, grants, permissions, variables")

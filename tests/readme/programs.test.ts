@@ -1,0 +1,79 @@
+/**
+ * The programs that the READMEs show, written out and run as they stand there.
+ * @module
+ */
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { languageSkip } from "../languages.ts";
+import { bytes, pathOf, pythonPlugin, ROOT, RUNTIME, text, withHost } from "../support.ts";
+import { blockOf, blocksOf, DOCUMENTS, withInnerFolder, writePluginAndConfig } from "./blocks.ts";
+
+/** How each block begins that a test of this folder runs, or that of row B10 (the flags) and tests/clean_clone.sh (the two commands). */
+const RUN = {
+  "README.md": [
+    "npx -y deno task demo",
+    "// plugin.ts",
+    "upper 1.0.0",
+    "# plugin.py",
+    "// plugin.go",
+    "# config.toml",
+    "// app.ts",
+    "deno run",
+  ],
+  "protocol/README.md": ["curl"],
+};
+
+test("README: every code block is one that a test runs", async () => {
+  for (const document of DOCUMENTS) {
+    const blocks = await blocksOf(document);
+    assert.deepEqual(blocks.filter(({ text }) => !RUN[document].some((start) => text.startsWith(start))), []);
+    assert.equal(blocks.length, RUN[document].length);
+  }
+});
+
+test("README: the host calls the plugin, both in TypeScript", async () => {
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder);
+    await writeFile(join(folder, "app.ts"), await blockOf("README.md", "// app.ts"));
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "app.ts"];
+    const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
+    assert.equal(stdout, "HELLO\n");
+  });
+});
+
+test("README: the plugin in Python answers", { skip: languageSkip("python") }, async () => {
+  await withInnerFolder(async (folder) => {
+    await writeFile(join(folder, "plugin.py"), await blockOf("README.md", "# plugin.py"));
+    await assertUpper(pythonPlugin(join(relative(ROOT, folder), "plugin.py")));
+  });
+});
+
+test("README: the plugin in Go answers", { skip: languageSkip("go") }, async () => {
+  await withInnerFolder(async (folder) => {
+    await writeFile(join(folder, "plugin.go"), await blockOf("README.md", "// plugin.go"));
+    await promisify(execFile)("go", ["build", "-o", "plugin", "plugin.go"], { cwd: folder });
+    await assertUpper({ exec: join(folder, "plugin") });
+  });
+});
+
+/** The answers of README's plugins in other languages, which refuse as `conform` asks for it. */
+async function assertUpper(plugin: Record<string, unknown>): Promise<void> {
+  await withHost({ upper: plugin }, async (host) => {
+    const handle = host.get("upper");
+    assert.equal(text(await handle.exec("text.upper", bytes("hello"))), "HELLO");
+    await assert.rejects(handle.exec("text.lower"), { code: "exec.bad_request", origin: "plugin" });
+    assert.equal(await handle.ping(), "pong");
+  });
+}
+
+test("README: each deno task that it names exists", async () => {
+  const { tasks } = JSON.parse(await readFile(pathOf("deno.json"), "utf8"));
+  const readme = (await blocksOf("README.md")).map(({ text }) => text).join("");
+  const named = [...readme.matchAll(/deno task ([\w:]+)/g)].map(([, name = ""]) => name);
+  assert.deepEqual(named.filter((name) => !(name in tasks)), []);
+  assert.ok(named.length >= 2);
+});
