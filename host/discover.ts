@@ -42,7 +42,8 @@ export interface PluginSpec {
   readonly address: Endpoint | undefined;
   /** Where it already runs; then nothing is spawned, verified or stopped. */
   readonly attach: Endpoint | undefined;
-  readonly dialect: "seed" | "goplugin-1";
+  /** `undefined` when the configuration does not say: then as the plugin's features say, else as the seed does. */
+  readonly dialect: "seed" | "goplugin-1" | undefined;
   /** Features added to those that it lists itself. */
   readonly features: readonly string[];
   readonly cwd: string;

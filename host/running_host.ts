@@ -4,18 +4,15 @@
  */
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
-import { loadRestCaller, openRestCaller } from "../protocol/rest/caller.ts";
 import { bounded } from "./call.ts";
 import type { PluginSpec } from "./discover.ts";
+import { DRIVERS, preloadDriver } from "./drivers.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";
 import type { Host, OpenHostOptions, StartOptions, StopOptions, Verification } from "./host.ts";
 import { startLaunch } from "./launch.ts";
 import type { LogSink } from "./logs/record.ts";
 import { Slot, type StartLaunch } from "./slot.ts";
 import { type PluginStatus, statusFromSlot } from "./status.ts";
-
-/** The library's own drivers, by the `comm_type` that names them. */
-export const DRIVERS: ReadonlyMap<string, Driver> = new Map([["rest", openRestCaller]]);
 
 interface Member {
   readonly spec: PluginSpec;
@@ -43,8 +40,7 @@ export class RunningHost implements Host {
     this.#log = log;
     const members = verified.map((plugin) =>
       createMember(plugin.spec, (signal) => {
-        // Its HTTP client takes about as long to load as a plugin to start: both at once, not one after the other.
-        if (drivers.get(plugin.spec.commType) === openRestCaller) void loadRestCaller();
+        preloadDriver(drivers.get(plugin.spec.commType));
         return startLaunch(plugin, { drivers, log }, signal);
       })
     );

@@ -3,7 +3,7 @@
  * @module
  */
 export { definePlugin } from "./define.ts";
-export type { ServeOptions } from "./options.ts";
+export type { CommType, Dialect, ServeOptions } from "./options.ts";
 export { serve, type Served } from "./serve.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
 export type { Bytes } from "../protocol/caller.ts";

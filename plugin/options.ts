@@ -7,10 +7,21 @@ import { DEFAULT_MAX_PAYLOAD_BYTES } from "../protocol/caller.ts";
 import { VARIABLES } from "../protocol/environment.ts";
 import { isLoopbackName } from "../protocol/endpoint.ts";
 
+/** The wires that a plugin can serve. */
+export type CommType = "rest" | "grpc" | "connect";
+
+/** How goplugin's two generations write payloads on gRPC and Connect. */
+export type Dialect = "seed" | "goplugin-1";
+
 /** What an author may settle; each wins over command line and environment. */
 export interface ServeOptions {
-  /** The wire to serve; `--comm-type`. Default: what the host says, else `rest`. */
-  readonly commType?: "rest";
+  /** The wire to serve; `--comm-type`. Default: what the host says, else `rest`. REST and Connect are served together. */
+  readonly commType?: CommType;
+  /**
+   * How payloads are written on gRPC and Connect where the caller does not say; `--dialect`. Default `seed`, hex; `goplugin-1` is raw
+   * bytes, as hosts of goplugin 1.0 send them.
+   */
+  readonly dialect?: Dialect;
   /**
    * The address to listen on, or `unix:` and the path of a socket; `--listen`. Default 127.0.0.1; anything but loopback and a Unix
    * socket needs a host that gave a token.
@@ -26,7 +37,8 @@ export interface ServeOptions {
 
 /** Options with every question answered. */
 export interface SettledOptions {
-  readonly commType: "rest";
+  readonly commType: CommType;
+  readonly dialect: Dialect;
   readonly listen: string;
   readonly port: number;
   readonly maxPayloadBytes: number;
@@ -36,6 +48,8 @@ export interface SettledOptions {
   readonly hostProtocols: readonly number[] | undefined;
 }
 
+const COMM_TYPES: readonly CommType[] = ["rest", "grpc", "connect"];
+const DIALECTS: readonly Dialect[] = ["seed", "goplugin-1"];
 const UNIX = "unix:";
 
 /** What is wrong with the command line or the environment; shown as one line, without a stack. */
@@ -56,7 +70,8 @@ export function settleOptions(given: ServeOptions, args: readonly string[] = pro
     );
   }
   return {
-    commType: restOnly(given.commType ?? lastFlag(args, "comm-type") ?? environment.commType ?? "rest"),
+    commType: oneOf(COMM_TYPES, "comm-type", given.commType ?? lastFlag(args, "comm-type") ?? environment.commType ?? "rest"),
+    dialect: oneOf(DIALECTS, "dialect", given.dialect ?? lastFlag(args, "dialect") ?? "seed"),
     listen,
     port: given.port ?? portFromText(lastFlag(args, "port")),
     maxPayloadBytes: given.maxPayloadBytes ?? bytesFromText(environment.maxPayload),
@@ -87,9 +102,10 @@ function takeVariables(): Environment {
   return taken as Environment;
 }
 
-function restOnly(commType: string): "rest" {
-  if (commType === "rest") return commType;
-  throw new UsageError(`--comm-type ${commType} is not served by this version; it serves "rest"`);
+function oneOf<T extends string>(known: readonly T[], flag: string, given: string): T {
+  const found = known.find((each) => each === given);
+  if (found !== undefined) return found;
+  throw new UsageError(`--${flag} ${given} is not served by this version; it serves ${known.join(", ")}`);
 }
 
 function portFromText(text: string | undefined): number {

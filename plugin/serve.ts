@@ -6,10 +6,11 @@ import process from "node:process";
 import { createDispatcher } from "../protocol/dispatch.ts";
 import { messageOf } from "../protocol/errors.ts";
 import type { Plugin } from "../protocol/plugin.ts";
-import { formatReadyLine, formatVersionLine } from "../protocol/ready_line.ts";
+import { formatVersionLine } from "../protocol/ready_line.ts";
 import { PROTOCOL_VERSION } from "../protocol/reserved.ts";
-import { openRestServer, type RestServer } from "../protocol/rest/server.ts";
-import { type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
+import type { Server, ServerOptions } from "../protocol/server.ts";
+import { announce } from "./announce.ts";
+import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
 import { endProcess, watchForStop } from "./stop.ts";
 
 /** A plugin that listens. */
@@ -36,15 +37,7 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   }
   const end = () => void (options.signal === undefined ? close().then(endProcess) : close());
   const dispatcher = createDispatcher(plugin, end);
-  const server = await listen(settled, options, () =>
-    openRestServer({
-      dispatcher,
-      hosts: plugin.hosts ?? [],
-      token: settled.token,
-      maxPayloadBytes: settled.maxPayloadBytes,
-      listen: settled.listen,
-      port: settled.port,
-    }));
+  const server = await listen(settled, options, () => SERVERS[settled.commType]({ ...settled, dispatcher, hosts: plugin.hosts ?? [] }));
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
   const close = (): Promise<void> => closing ??= dispatcher.drain().then(() => server.close()).then(unwatch).then(finish);
@@ -52,6 +45,16 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   announce(plugin, settled, server.address);
   return { address: server.address, finished, close };
 }
+
+/** What opens each wire's server; its code is loaded when it is asked for. */
+const SERVERS: Readonly<Record<CommType, (options: ServerOptions) => Promise<Server>>> = {
+  rest: async (options) => await (await import("../protocol/rest/server.ts")).openRestServer(options),
+  grpc: async (options) => await (await import("../protocol/grpc/server.ts")).openGrpcServer(options),
+  connect: async (options) => {
+    await import("../protocol/connect/server.ts"); // REST's server would load it at the first call.
+    return await (await import("../protocol/rest/server.ts")).openRestServer(options);
+  },
+};
 
 function settleOrExit(options: ServeOptions): SettledOptions {
   try {
@@ -63,7 +66,7 @@ function settleOrExit(options: ServeOptions): SettledOptions {
 }
 
 /** A port that the command line named is the starter's fault, to be told in one line; one that the author passed is the author's to handle. */
-async function listen(settled: SettledOptions, options: ServeOptions, open: () => Promise<RestServer>): Promise<RestServer> {
+async function listen(settled: SettledOptions, options: ServeOptions, open: () => Promise<Server>): Promise<Server> {
   try {
     return await open();
   } catch (error) {
@@ -83,17 +86,4 @@ function watch(signal: AbortSignal | undefined, end: () => void): () => void {
   signal.addEventListener("abort", end, { once: true });
   if (signal.aborted) end();
   return () => signal.removeEventListener("abort", end);
-}
-
-function announce(plugin: Plugin, settled: SettledOptions, address: string): void {
-  if (settled.hostProtocols !== undefined) {
-    process.stdout.write(`${formatReadyLine(settled.commType, address)}\n`);
-    return;
-  }
-  const command = Object.keys(plugin.commands)[0];
-  const place = address.startsWith("unix:") ? `--unix-socket ${address.slice("unix:".length)} http://localhost` : address;
-  const call = command === undefined
-    ? `curl ${place}/ping`
-    : `curl --data-binary 'hello' -H 'content-type: application/octet-stream' -H 'x-command: ${command}' ${place}/exec`;
-  process.stderr.write(`${plugin.name} ${plugin.version} listens on ${address}\nCall it:\n  ${call}\n`);
 }

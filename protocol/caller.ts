@@ -51,8 +51,8 @@ export interface DriverOptions {
   readonly host: string;
   /** The plugin's name in the config, for messages. */
   readonly plugin: string;
-  /** How payloads are written on wires that have two ways. */
-  readonly dialect: "seed" | "goplugin-1";
+  /** How payloads are written on wires that have two ways; `undefined`: as the plugin's features say, else as the seed does. */
+  readonly dialect: "seed" | "goplugin-1" | undefined;
   /** The largest payload and answer, in bytes. */
   readonly maxPayloadBytes: number;
   /** Features that the config adds to those that the plugin lists itself. */

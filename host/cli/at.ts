@@ -15,7 +15,7 @@ import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import { bounded } from "../call.ts";
-import { DRIVERS } from "../running_host.ts";
+import { DRIVERS } from "../drivers.ts";
 import { type CliContext, usageError } from "./context.ts";
 
 /** The options that go with `--at`. */
@@ -23,6 +23,8 @@ export interface AtOptions {
   readonly at?: string;
   /** The wire; default `rest`. */
   readonly type?: string;
+  /** How payloads are written on gRPC and Connect; default: as the program says, else `seed`. */
+  readonly dialect?: string;
   /** A file with the program's token. */
   readonly tokenFile?: string;
 }
@@ -36,7 +38,7 @@ export interface Reached {
 /** Connects, proves the token where there is one, hands the caller to `use` and closes it; all of it within one call's deadline. */
 export async function withCaller<T>(
   context: CliContext,
-  { at = "", type = "rest", tokenFile }: AtOptions,
+  { at = "", type = "rest", dialect, tokenFile }: AtOptions,
   use: (reached: Reached) => Promise<T>,
 ): Promise<T> {
   const endpoint = endpointFromAddress(at);
@@ -44,7 +46,7 @@ export async function withCaller<T>(
   const open = findDriver(type);
   const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
   const host = context.options.host ?? "";
-  const driver = await open(endpoint, { host, plugin: at, dialect: "seed", maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
+  const driver = await open(endpoint, { host, plugin: at, dialect: dialectFrom(dialect), maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
   const { signal } = context.interrupt;
   try {
     return await bounded(`to ${at}`, at, { timeoutMs: DEFAULT_TIMEOUT_MS, signal }, async (left, bound) => {
@@ -71,6 +73,11 @@ function findDriver(type: string): Driver {
   if (driver !== undefined) return driver;
   const known = [...DRIVERS.keys()].join(", ");
   throw new PluginError("caller.unknown_comm_type", `There is no driver for --type ${type}; there are: ${known}`);
+}
+
+function dialectFrom(given: string | undefined): "seed" | "goplugin-1" | undefined {
+  if (given === undefined || given === "seed" || given === "goplugin-1") return given;
+  throw usageError(`--dialect "${given}" is neither seed nor goplugin-1`);
 }
 
 /** Reads a program's token. */

@@ -5,7 +5,7 @@
 import { isPluginError } from "../../protocol/errors.ts";
 import { checkConfig, type Finding as ConfigFinding, type HostConfig } from "../config/parse.ts";
 import { discoverPlugins, type PluginSpec } from "../discover.ts";
-import { DRIVERS } from "../running_host.ts";
+import { DRIVERS } from "../drivers.ts";
 import { verifyPlugin } from "../verify.ts";
 import { answer, type CliContext, EXIT, paint } from "./context.ts";
 import { errorAsData } from "./failure.ts";

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_PAYLOAD_BYTES, type Driver } from "../../protocol/caller.ts
 import { addressFromEndpoint, endpointFromAddress } from "../../protocol/endpoint.ts";
 import { conform as runConform, type ConformReport, type ConformTarget, type Level } from "../conform/conform.ts";
 import { formatReport } from "../conform/report.ts";
-import { DRIVERS } from "../running_host.ts";
+import { DRIVERS } from "../drivers.ts";
 import { type AtOptions, readToken } from "./at.ts";
 import { answer, type CliContext, EXIT, hasColor, usageError } from "./context.ts";
 import { withHost } from "./session.ts";

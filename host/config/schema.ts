@@ -120,7 +120,7 @@ export interface PluginTable {
   readonly address?: string | undefined;
   readonly attach?: string | undefined;
   readonly socket?: boolean | undefined;
-  readonly dialect: "seed" | "goplugin-1";
+  readonly dialect?: "seed" | "goplugin-1" | undefined;
   readonly features: readonly string[];
   readonly cwd?: string | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -163,7 +163,7 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   address: v.optional(address),
   attach: v.optional(address),
   socket: v.optional(flag),
-  dialect: v.optional(v.picklist(["seed", "goplugin-1"], 'must be "seed" or "goplugin-1"'), "seed"),
+  dialect: v.optional(v.picklist(["seed", "goplugin-1"], 'must be "seed" or "goplugin-1"')),
   features: v.optional(texts, []),
   cwd: v.optional(text),
   env: v.optional(environmentTable, {}),

@@ -4,7 +4,8 @@
  */
 import * as v from "valibot";
 import { INFO, SHUTDOWN } from "../../protocol/reserved.ts";
-import { encodeExecRequest, HEADERS } from "../../protocol/rest/wire.ts";
+import { HEADERS } from "../../protocol/headers.ts";
+import { encodeExecRequest } from "../../protocol/rest/wire.ts";
 import type { Check, CheckContext, Finding, NotApplicable } from "./check.ts";
 import { echoes } from "./call_checks.ts";
 import { visible } from "./evidence.ts";

@@ -3,7 +3,7 @@
  * @module
  */
 import { createNonce, createToken, proofFromToken } from "../../protocol/proof.ts";
-import { HEADERS } from "../../protocol/rest/wire.ts";
+import { HEADERS } from "../../protocol/headers.ts";
 import type { Check } from "./check.ts";
 import { echoCall, expecting, expectingEach, expectingHeader, refusedWith } from "./rest_expect.ts";
 import type { RestPeer } from "./rest_peer.ts";

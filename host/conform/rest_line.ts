@@ -3,7 +3,8 @@
  * @module
  */
 import { isPluginError } from "../../protocol/errors.ts";
-import { HEADERS, JSON_TYPE, jsonCap } from "../../protocol/rest/wire.ts";
+import { HEADERS } from "../../protocol/headers.ts";
+import { JSON_TYPE, jsonCap } from "../../protocol/rest/wire.ts";
 import { bounded } from "../call.ts";
 import { NoAnswer } from "./byte_queue.ts";
 import { visible, visibleBytes } from "./evidence.ts";

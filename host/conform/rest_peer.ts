@@ -4,7 +4,8 @@
  */
 import { isPluginError } from "../../protocol/errors.ts";
 import { decodeHex } from "../../protocol/hex.ts";
-import { decodeAnswer, encodeExecRequest, HEADERS, JSON_TYPE, parseIdentity, RAW_TYPE } from "../../protocol/rest/wire.ts";
+import { HEADERS, parseIdentity } from "../../protocol/headers.ts";
+import { decodeAnswer, encodeExecRequest, JSON_TYPE, RAW_TYPE } from "../../protocol/rest/wire.ts";
 import type { HttpAnswer, HttpEndpoint, HttpRequest } from "./http_line.ts";
 import type { Outcome, Peer, PeerIdentity, PeerOptions, Reply } from "./peer.ts";
 import { type HttpExchange, RestLine } from "./rest_line.ts";

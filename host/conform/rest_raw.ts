@@ -2,7 +2,8 @@
  * The checks of level `full` about section 3's raw bytes.
  * @module
  */
-import { EXEC_STATUS, HEADERS, isRaw, RAW_TYPE } from "../../protocol/rest/wire.ts";
+import { HEADERS } from "../../protocol/headers.ts";
+import { EXEC_STATUS, isRaw, RAW_TYPE } from "../../protocol/rest/wire.ts";
 import type { Check, Finding } from "./check.ts";
 import { errorAnswer, expecting, expectingEach } from "./rest_expect.ts";
 import type { RestPeer } from "./rest_peer.ts";

@@ -18,7 +18,7 @@ export function portFromArgs(args: readonly string[]): number {
 }
 
 /** The arguments with the port in them: at `{port}`, else where a port flag stands, else appended. */
-export function commandLine(args: readonly string[], port: number, dialect: "seed" | "goplugin-1"): readonly string[] {
+export function commandLine(args: readonly string[], port: number, dialect: "seed" | "goplugin-1" | undefined): readonly string[] {
   if (args.some((arg) => arg.includes(PLACEHOLDER))) return args.map((arg) => arg.replaceAll(PLACEHOLDER, String(port)));
   const rewritten = rewriteFlags(args, port);
   if (rewritten !== undefined) return rewritten;

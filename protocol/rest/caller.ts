@@ -2,23 +2,21 @@
  * The host's half of REST: takes an endpoint, gives a `DriverCaller` that sends each call exactly once.
  * @module
  */
-import process from "node:process";
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { isPluginError, PluginError } from "../errors.ts";
-import { errorFromHttp, type HttpAnswer, type HttpClient, openNodeClient, openUndiciClient } from "./clients.ts";
+import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
+import { type HttpAnswer, type HttpClient, openHttpClient } from "./clients.ts";
+import { errorFromTransport } from "../transport_error.ts";
 import {
   decodeAnswer,
   decodeExecAnswer,
   encodeExecRequest,
   errorFromAnswer,
   EXEC_STATUS,
-  HEADERS,
   isRaw,
   JSON_TYPE,
   jsonCap,
-  MAX_TIMEOUT_MS,
-  parseIdentity,
   PING_STATUS,
   RAW_TYPE,
 } from "./wire.ts";
@@ -29,14 +27,7 @@ import {
  */
 export async function openRestCaller(endpoint: Endpoint, options: DriverOptions): Promise<DriverCaller> {
   if (endpoint.kind === "pipes") throw new PluginError("caller.unsupported", "REST needs a TCP or Unix-socket endpoint");
-  // On Deno `fetch` and `node:http` send a POST again when a reused connection closes unanswered (denoland/deno#35610); undici fails on Bun.
-  const client = "bun" in process.versions ? openNodeClient(endpoint) : await openUndiciClient(endpoint);
-  return new RestCaller(client, options);
-}
-
-/** Loads the HTTP client while the first plugin starts, which takes as long; never rejects, since opening the driver tells what is wrong. */
-export async function loadRestCaller(): Promise<void> {
-  if (!("bun" in process.versions)) await import("undici").catch(() => {});
+  return new RestCaller(await openHttpClient(endpoint), options);
 }
 
 class RestCaller implements DriverCaller {
@@ -120,16 +111,10 @@ class RestCaller implements DriverCaller {
   }
 
   #headers(options: AttemptOptions): Record<string, string> {
-    const headers: Record<string, string> = {
-      [HEADERS.host]: this.#options.host,
-      [HEADERS.requestId]: options.requestId ?? crypto.randomUUID(),
-      [HEADERS.attempt]: String(options.attempt ?? 1),
-      "accept-encoding": "identity",
-    };
-    const left = options.timeoutMs;
-    if (left !== undefined && left <= MAX_TIMEOUT_MS) headers[HEADERS.timeoutMs] = String(Math.max(1, Math.floor(left)));
-    if (options.traceparent !== undefined) headers[HEADERS.traceparent] = options.traceparent;
-    if (this.#token !== undefined) headers[HEADERS.authorization] = `Bearer ${this.#token}`;
+    const headers = callHeaders(this.#options.host, this.#token, options);
+    headers["accept-encoding"] = "identity";
+    const left = wholeTimeoutMs(options.timeoutMs);
+    if (left !== undefined) headers[HEADERS.timeoutMs] = String(left);
     return headers;
   }
 
@@ -151,7 +136,7 @@ class RestCaller implements DriverCaller {
       return await exchange();
     } catch (error) {
       if (options.signal?.aborted === true) throw options.signal.reason;
-      throw this.#named(isPluginError(error) ? error : errorFromHttp(error));
+      throw this.#named(isPluginError(error) ? error : errorFromTransport(error));
     }
   }
 

@@ -1,14 +1,14 @@
 /**
- * The two HTTP clients under the REST caller: both keep connections and send no request twice.
+ * The two HTTP clients under the callers of REST and Connect: both keep connections and send no request twice.
  * @module
  */
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { Agent, type ClientRequest, type IncomingMessage, request } from "node:http";
+import process from "node:process";
 import { concatBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { messageOf, PluginError } from "../errors.ts";
 
 /** Where HTTP can go. */
 export type HttpEndpoint = Exclude<Endpoint, { kind: "pipes" }>;
@@ -26,6 +26,8 @@ export interface HttpRequest {
 export interface HttpAnswer {
   readonly status: number;
   header(name: string): string | null;
+  /** All headers. */
+  headers(): Headers;
   /** Reads the body; `undefined` when it has more than `cap` bytes, and then the connection is closed. */
   read(cap: number): Promise<Bytes | undefined>;
 }
@@ -36,8 +38,21 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/**
+ * Opens the client that sends each request once on this runtime: on Deno `fetch` and `node:http` send a POST again when a reused
+ * connection closes unanswered (denoland/deno#35610); undici fails on Bun.
+ */
+export async function openHttpClient(endpoint: HttpEndpoint): Promise<HttpClient> {
+  return "bun" in process.versions ? openNodeClient(endpoint) : await openUndiciClient(endpoint);
+}
+
+/** Loads that client while the first plugin starts, which takes as long; never rejects, since opening the driver tells what is wrong. */
+export async function loadHttpClient(): Promise<void> {
+  if (!("bun" in process.versions)) await import("undici").catch(() => {});
+}
+
 /** The client of Deno and Node. */
-export async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClient> {
+async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClient> {
   const { Pool } = await import("undici");
   // The call's own deadline bounds everything, so the client's timeouts are off.
   const timeouts = { headersTimeout: 0, bodyTimeout: 0 };
@@ -58,6 +73,7 @@ export async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClie
       return {
         status: statusCode,
         header: (name) => single(received[name]),
+        headers: () => webHeaders(received),
         read: async (cap) => {
           const length = Number(single(received["content-length"]) ?? Number.NaN);
           return length <= cap ? await stream.bytes() as Bytes : await readCapped(stream, length, cap);
@@ -72,8 +88,12 @@ function single(value: string | string[] | undefined): string | null {
   return Array.isArray(value) ? value.join(", ") : value ?? null;
 }
 
+function webHeaders(received: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  return new Headers(Object.keys(received).map((name) => [name, single(received[name]) ?? ""]));
+}
+
 /** Bun's own `node:http`: unlike its `fetch` it sends a GET once too, closes idle connections with its agent, and knows no proxy. */
-export function openNodeClient(endpoint: HttpEndpoint): HttpClient {
+function openNodeClient(endpoint: HttpEndpoint): HttpClient {
   const agent = new Agent({ keepAlive: true });
   const open = new Set<ClientRequest>();
   const place = endpoint.kind === "unix"
@@ -94,6 +114,7 @@ export function openNodeClient(endpoint: HttpEndpoint): HttpClient {
       return {
         status: answer.statusCode ?? 0,
         header: (name) => single(answer.headers[name]),
+        headers: () => webHeaders(answer.headers),
         read: (cap) =>
           readCapped(answer, Number(answer.headers["content-length"] ?? Number.NaN), cap).catch((error) => {
             throw broken ?? error;
@@ -118,23 +139,4 @@ async function readCapped(body: AsyncIterable<Uint8Array>, length: number, cap: 
     chunks.push(chunk);
   }
   return concatBytes(chunks, size);
-}
-
-/** Codes of the clients that say that no connection was made, so that no byte was sent. */
-const REFUSED: readonly unknown[] = ["ECONNREFUSED", "ConnectionRefused", "FailedToOpenSocket", "ENOENT", "UND_ERR_CONNECT_TIMEOUT"];
-/** Codes, or names where there is no code, that say that what came was not HTTP. */
-const NOT_HTTP =
-  /^HPE_|^(HTTPParserError|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_CONTENT_LENGTH_MISMATCH)$|^(Malformed|Invalid)_?HTTP|^InvalidContentLength$|^UnrequestedUpgrade$/i;
-
-/** Gives a failure of a client its code: whether nothing was sent, what came was not HTTP, or the call may have run. */
-export function errorFromHttp(error: unknown): PluginError {
-  const code: unknown = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  if (REFUSED.includes(code)) {
-    return new PluginError("caller.refused", "It refused the connection; the call was not sent", { cause: error });
-  }
-  if (NOT_HTTP.test(String(code ?? (error instanceof Error ? error.name : "")))) {
-    return new PluginError("caller.bad_response", `The answer is not HTTP: ${messageOf(error)}`, { cause: error });
-  }
-  const hint = 'The plugin may have run the call; send it again only when that does no harm (retry: "idempotent")';
-  return new PluginError("caller.lost", `The connection ended before the answer was complete: ${messageOf(error)}`, { hint, cause: error });
 }

@@ -1,26 +1,11 @@
 /**
- * REST as both sides write it: paths, headers, JSON shapes, statuses.
+ * REST as both sides write it: content types, JSON shapes, statuses.
  * @module
  */
-import type { Bytes, Identity } from "../caller.ts";
+import type { Bytes } from "../caller.ts";
 import { codeFromPlugin } from "../dispatch.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
-import { PROTOCOL_VERSION } from "../reserved.ts";
-
-/** Header names, lower-case as HTTP libraries give them. */
-export const HEADERS = {
-  host: "x-host",
-  requestId: "x-request-id",
-  attempt: "x-attempt",
-  timeoutMs: "x-timeout-ms",
-  traceparent: "traceparent",
-  polyplug: "x-polyplug",
-  nonce: "x-polyplug-nonce",
-  proof: "x-polyplug-proof",
-  command: "x-command",
-  authorization: "authorization",
-} as const;
 
 /** The content type of the JSON form. */
 export const JSON_TYPE = "application/json";
@@ -30,9 +15,6 @@ export const RAW_TYPE = "application/octet-stream";
 export const EXEC_STATUS = 202;
 /** The status of a right answer to ping. */
 export const PING_STATUS = 200;
-
-/** The largest timer that every runtime takes, in milliseconds. */
-export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
 
 /** The most bytes a JSON body may have: the payload in hex, and room for the rest. */
 export function jsonCap(maxPayloadBytes: number): number {
@@ -147,20 +129,6 @@ export function errorFromAnswer(status: number, expected: number, text: string):
     typeof message === "string" ? message : `It answered with the status ${status}: ${excerpt(text)}`,
     { origin: "plugin" },
   );
-}
-
-/** The header by which a plugin says that it knows polyplug. */
-export function formatIdentity(features: readonly string[]): string {
-  return `${PROTOCOL_VERSION}; features=${features.join(",")}`;
-}
-
-/** Reads that header and the proof beside it; a plugin without it is a plain one. */
-export function parseIdentity(header: string | null, proof: string | null): Identity {
-  if (header === null) return { features: [] };
-  const [version, ...parameters] = header.split(";").map((part) => part.trim());
-  const list = parameters.find((parameter) => parameter.startsWith("features="))?.slice("features=".length) ?? "";
-  const features = list.split(",").map((feature) => feature.trim()).filter((feature) => feature !== "");
-  return { protocol: Number(version), features, ...(proof === null ? {} : { proof }) };
 }
 
 function badRequest(message: string): PluginError {

@@ -4,7 +4,8 @@
  */
 import { createDispatcher, type Dispatcher } from "../../../protocol/dispatch.ts";
 import type { Commands } from "../../../protocol/plugin.ts";
-import { openRestServer, type RestServerOptions } from "../../../protocol/rest/server.ts";
+import { openRestServer } from "../../../protocol/rest/server.ts";
+import type { ServerOptions } from "../../../protocol/server.ts";
 
 /** What a test may ask of it. */
 export interface Served {
@@ -16,10 +17,19 @@ export interface Served {
 export async function withServer<T>(
   commands: Commands,
   use: (served: Served) => Promise<T>,
-  options: Partial<RestServerOptions> = {},
+  options: Partial<ServerOptions> = {},
 ): Promise<T> {
   const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands }, () => {});
-  const given = { dispatcher, hosts: [], token: undefined, maxPayloadBytes: 1024, listen: "127.0.0.1", port: 0, ...options };
+  const given: ServerOptions = {
+    dispatcher,
+    hosts: [],
+    token: undefined,
+    maxPayloadBytes: 1024,
+    dialect: "seed",
+    listen: "127.0.0.1",
+    port: 0,
+    ...options,
+  };
   const server = await openRestServer(given);
   try {
     return await use({ port: Number(new URL(server.address).port), dispatcher });

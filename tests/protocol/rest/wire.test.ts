@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PluginError } from "../../../protocol/errors.ts";
+import { formatIdentity, parseIdentity } from "../../../protocol/headers.ts";
 import {
   decodeAnswer,
   decodeExecAnswer,
@@ -14,10 +15,8 @@ import {
   encodeExecRequest,
   errorFromAnswer,
   EXEC_STATUS,
-  formatIdentity,
   isRaw,
   jsonCap,
-  parseIdentity,
   PING_STATUS,
   statusFromCode,
 } from "../../../protocol/rest/wire.ts";

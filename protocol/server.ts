@@ -1,0 +1,46 @@
+/**
+ * What every wire's server takes and gives, and what it answers to ping beside "pong".
+ * @module
+ */
+import type { Dispatcher } from "./dispatch.ts";
+import { formatIdentity, HEADERS } from "./headers.ts";
+import { proofFromToken } from "./proof.ts";
+import { FEATURES } from "./reserved.ts";
+
+/** What a server needs to know beside the plugin itself. */
+export interface ServerOptions {
+  /** Runs the calls. */
+  readonly dispatcher: Dispatcher;
+  /** The only hosts that may call; empty for every host. */
+  readonly hosts: readonly string[];
+  /** The launch's secret; without one every program of this machine may call. */
+  readonly token: string | undefined;
+  /** The largest payload, in bytes. */
+  readonly maxPayloadBytes: number;
+  /** How payloads are written on wires that have two ways, when the caller does not say. */
+  readonly dialect: "seed" | "goplugin-1";
+  /** The address to listen on, or `unix:/path`. */
+  readonly listen: string;
+  /** The port to listen on; 0 for any free one. Without meaning for a Unix socket. */
+  readonly port: number;
+}
+
+/** A server that listens. */
+export interface Server {
+  /** Its address, for example `http://127.0.0.1:41234`. */
+  readonly address: string;
+  /** Stops listening and closes every connection; answers that are being written get a moment to leave. */
+  close(): Promise<void>;
+}
+
+/** The headers of the answer to a ping: who answers, and the proof for a nonce. */
+export async function identityHeaders(nonce: string | undefined, token: string | undefined): Promise<Record<string, string>> {
+  const headers: Record<string, string> = { [HEADERS.polyplug]: formatIdentity(FEATURES) };
+  if (nonce !== undefined && token !== undefined) headers[HEADERS.proof] = await proofFromToken(token, nonce);
+  return headers;
+}
+
+/** The path in `unix:/path`; `undefined` for an address of a network. */
+export function pathFromListen(listen: string): string | undefined {
+  return listen.startsWith("unix:") ? listen.slice("unix:".length) : undefined;
+}
