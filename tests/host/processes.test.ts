@@ -234,6 +234,8 @@ test("A16: stop() with graceMs = 0 during a gentle stop ends the plugin at once"
     const handle = host.get("patient");
     await handle.ready();
     const lost = assert.rejects(handle.exec("test.hang", undefined, { timeoutMs: Infinity }), { code: "caller.lost" });
+    // A stop before the call has reached the plugin would refuse it.
+    while (JSON.parse(text(await handle.exec("test.ends"))).calls.length === 0);
     const gentle = host.stop("patient");
     await host.stop("patient", { graceMs: 0 });
     await Promise.all([gentle, lost]);
