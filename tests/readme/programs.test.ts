@@ -24,7 +24,7 @@ const RUN = {
     "// app.ts",
     "deno run",
   ],
-  "protocol/README.md": ["curl"],
+  "protocol/README.md": ["curl http", "curl -H 'content-type: application/json' -d '{}'"],
 };
 
 test("README: every code block is one that a test runs", async () => {
