@@ -6,7 +6,7 @@
 import type { Driver } from "../protocol/caller.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { Launch } from "./launch.ts";
-import { createOpenCalls } from "./open_calls.ts";
+import { createOpenCalls } from "../protocol/open_calls.ts";
 import { waitUntilReady } from "./process/ready.ts";
 import type { PluginExit } from "./process/spawn.ts";
 
@@ -17,12 +17,13 @@ import type { PluginExit } from "./process/spawn.ts";
 export async function attachLaunch(spec: PluginSpec, openDriver: Driver, signal: AbortSignal): Promise<Launch> {
   const readyLine = new Promise<never>(() => {});
   const connection = await waitUntilReady({ spec, running: undefined, port: undefined, openDriver, token: undefined, readyLine, signal });
-  const { endpoint, driver, features } = connection;
+  const { endpoint, wire, driver, features } = connection;
   const calls = createOpenCalls();
   return {
     pid: undefined,
     startedAt: new Date(),
     endpoint,
+    wire,
     features,
     exited: new Promise<PluginExit>(() => {}), // Whether it still runs, the next call finds out.
     run: (call) => calls.track(call(driver)),

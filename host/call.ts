@@ -1,5 +1,8 @@
 /**
  * One call: takes a `Slot`, gives a `Caller` with a deadline on every call, and sends again only what is known not to have run.
+ *
+ * Everything that an application calls passes here, so this is written to cost little: no timer is armed twice, and nothing is awaited
+ * that is there already.
  * @module
  */
 import {
@@ -12,94 +15,165 @@ import {
 } from "../protocol/caller.ts";
 import { isPluginError, PluginError } from "../protocol/errors.ts";
 import { isHeaderValue } from "../protocol/names.ts";
+import { createRequestId } from "../protocol/request_id.ts";
+import { type Deadline, expireAfter, type Expiring, MAX_TIMER_MS } from "../protocol/deadlines.ts";
+import { isLateAnswer, timeoutError } from "./late.ts";
 import type { Launch } from "./launch.ts";
 import type { Slot } from "./slot.ts";
 
-/** The largest delay of a timer on every runtime; a longer deadline is none. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** How long the exit of a process may take to show after its socket has closed. */
 const EXIT_LAG_MS = 250;
-/** Both sides keep the same deadline, each by its own timer; which of them fires first must not change the error. */
-const TIMEOUT_SPREAD_MS = 50;
+
+/** Sends a call once, on the driver of a launch. */
+type Send<T> = (driver: DriverCaller, options: AttemptOptions) => Promise<T>;
 
 /** Makes the caller of one plugin. */
 export function createCaller(plugin: string, slot: Slot, defaultTimeoutMs: number): Caller {
-  const call = <T>(what: string, options: CallOptions, send: (driver: DriverCaller, options: AttemptOptions) => Promise<T>) => {
-    const timeoutMs = requireTimeout(options.timeoutMs ?? defaultTimeoutMs);
+  const target = { plugin, slot, defaultTimeoutMs };
+  return {
+    ping: (options = NO_OPTIONS) => new Call("ping", options, target, sendPing).promise,
+    exec: (command, payload, options = NO_OPTIONS): Promise<Bytes> => {
+      const send: Send<Bytes> = (driver, attemptOptions) => driver.exec(command, payload, attemptOptions);
+      return new Call(command, options, target, send).promise;
+    },
+  };
+}
+
+const NO_OPTIONS: CallOptions = {};
+const sendPing: Send<"pong"> = (driver, options) => driver.ping(options);
+
+interface Target {
+  readonly plugin: string;
+  readonly slot: Slot;
+  readonly defaultTimeoutMs: number;
+}
+
+/** A call from when it is made until it has settled; its deadline is the only one, so that a driver that ignores its signal cannot hold it. */
+class Call<T> implements Expiring {
+  readonly promise: Promise<T>;
+  readonly #what: string;
+  readonly #options: CallOptions;
+  readonly #target: Target;
+  readonly #send: Send<T>;
+  readonly #timeoutMs: number;
+  readonly #endsAt: number;
+  readonly #requestId: string;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
+  #deadline: Deadline | undefined;
+  #controller: AbortController | undefined;
+  #onAbort: (() => void) | undefined;
+  #onGiveUp: ((reason: unknown) => void) | undefined;
+  #launch: Launch | undefined;
+  #attempt = 0;
+  #settled = false;
+
+  constructor(what: string, options: CallOptions, target: Target, send: Send<T>) {
+    this.#what = what;
+    this.#options = options;
+    this.#target = target;
+    this.#send = send;
+    this.#timeoutMs = requireTimeout(options.timeoutMs ?? target.defaultTimeoutMs);
     requireHeader("requestId", options.requestId);
     requireHeader("traceparent", options.traceparent);
-    const settled = { ...options, timeoutMs, requestId: options.requestId ?? crypto.randomUUID() };
-    return bounded(`${what} of plugin "${plugin}"`, plugin, settled, (left, signal) => attempt(slot, settled, left, signal, send));
-  };
-  return {
-    ping: (options = {}) => call("ping", options, (driver, attemptOptions) => driver.ping(attemptOptions)),
-    exec: (command, payload, options = {}): Promise<Bytes> =>
-      call(`"${command}"`, options, (driver, attemptOptions) => driver.exec(command, payload, attemptOptions)),
-  };
-}
-
-/**
- * Runs something until its deadline; the timer here is the only one of a call, so that a driver that ignores its signal cannot hold the caller.
- * @throws {PluginError} "caller.timeout", "caller.aborted", or what `run` throws.
- */
-export function bounded<T>(
-  what: string,
-  plugin: string,
-  options: { readonly timeoutMs: number; readonly signal?: AbortSignal },
-  run: (left: () => number, signal: AbortSignal) => Promise<T>,
-): Promise<T> {
-  const { timeoutMs, signal } = options;
-  const controller = new AbortController();
-  const deadline = performance.now() + timeoutMs;
-  return new Promise<T>((resolve, reject) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const finish = () => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    const giveUp = (error: PluginError) => {
-      finish();
-      reject(error);
-      controller.abort(error);
-    };
-    const onAbort = () => {
-      giveUp(new PluginError("caller.aborted", `The call ${what} was aborted`, { plugin, cause: signal?.reason }));
-    };
-    if (signal?.aborted === true) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    if (timeoutMs <= MAX_TIMER_MS) timer = setTimeout(() => giveUp(timeoutError(what, plugin, timeoutMs)), timeoutMs);
-    run(() => deadline - performance.now(), controller.signal).then((value) => {
-      finish();
-      resolve(value);
-    }, (error) => {
-      finish();
-      const late = isOwnTimeout(error) && deadline - performance.now() < TIMEOUT_SPREAD_MS;
-      reject(late ? timeoutError(what, plugin, timeoutMs) : error);
+    this.#requestId = options.requestId ?? createRequestId();
+    this.#endsAt = performance.now() + this.#timeoutMs;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
     });
-  });
-}
+    if (options.signal !== undefined) this.#follow(options.signal);
+    if (this.#settled) return;
+    if (this.#timeoutMs <= MAX_TIMER_MS) this.#deadline = expireAfter(this.#timeoutMs, this);
+    this.#try();
+  }
 
-/** Whether the plugin gave the call up by the deadline that it was told. */
-function isOwnTimeout(error: unknown): boolean {
-  return isPluginError(error) && error.code === "exec.timeout" && error.origin === "plugin";
-}
+  /** The deadline has passed. */
+  expire(): void {
+    this.#giveUp(timeoutError(this.#name, this.#target.plugin, this.#timeoutMs));
+  }
 
-/** Sends a call to the current launch, and again to a later one where `retry` allows it. */
-async function attempt<T>(
-  slot: Slot,
-  options: CallOptions,
-  left: () => number,
-  signal: AbortSignal,
-  send: (driver: DriverCaller, options: AttemptOptions) => Promise<T>,
-): Promise<T> {
-  for (let number = 1;; number++) {
-    const launch = await slot.acquire(signal);
-    try {
-      return await launch.run((driver) => send(driver, { ...options, signal, timeoutMs: left(), attempt: number }));
-    } catch (error) {
-      // A process that still runs would refuse again; it is its exit that makes room for another.
-      if (signal.aborted || !mayRetry(error, options.retry ?? "safe") || !(await hasExited(launch))) throw error;
-    }
+  #follow(signal: AbortSignal): void {
+    const onAbort = () => {
+      const { plugin } = this.#target;
+      this.#giveUp(new PluginError("caller.aborted", `The call ${this.#name} was aborted`, { plugin, cause: signal.reason }));
+    };
+    this.#onAbort = onAbort;
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+  }
+
+  /** Sends the call to the current launch; where there is none, to the one that starts now. */
+  #try(): void {
+    this.#attempt += 1;
+    const { slot } = this.#target;
+    const launch = slot.current;
+    if (launch !== undefined) this.#sendTo(launch);
+    else slot.acquire(this.#signal).then((started) => this.#sendTo(started), (error) => this.#onFailure(error));
+  }
+
+  #sendTo(launch: Launch): void {
+    if (this.#settled) return;
+    this.#launch = launch;
+    launch.run((driver) => this.#send(driver, this.#optionsFor(driver))).then((value) => {
+      if (this.#settled) return;
+      this.#finish();
+      this.#resolve(value);
+    }, (error) => this.#onFailure(error));
+  }
+
+  /** Made when somebody asks for it: our own socket never does, and it costs more than the rest of a call. */
+  get #signal(): AbortSignal {
+    return (this.#controller ??= new AbortController()).signal;
+  }
+
+  #optionsFor({ takesGiveUp }: DriverCaller): AttemptOptions {
+    const timeoutMs = this.#endsAt - performance.now();
+    const [requestId, attempt] = [this.#requestId, this.#attempt];
+    const onGiveUp = (callback: (reason: unknown) => void) => {
+      this.#onGiveUp = callback;
+    };
+    const options = takesGiveUp === true
+      ? { requestId, attempt, timeoutMs, onGiveUp }
+      : { requestId, attempt, timeoutMs, signal: this.#signal };
+    const { retry, traceparent } = this.#options;
+    if (retry === undefined && traceparent === undefined) return options;
+    return { ...options, ...(retry && { retry }), ...(traceparent && { traceparent }) };
+  }
+
+  #onFailure(error: unknown): void {
+    if (this.#settled) return;
+    const launch = this.#launch;
+    // A process that still runs would refuse again; it is its exit that makes room for another.
+    if (launch === undefined || !mayRetry(error, this.#options.retry ?? "safe")) return this.#fail(error);
+    this.#launch = undefined;
+    hasExited(launch).then((exited) => {
+      if (this.#settled) return;
+      if (exited) this.#try();
+      else this.#fail(error);
+    });
+  }
+
+  #fail(error: unknown): void {
+    this.#finish();
+    this.#reject(isLateAnswer(error, this.#endsAt) ? timeoutError(this.#name, this.#target.plugin, this.#timeoutMs) : error);
+  }
+
+  #giveUp(error: PluginError): void {
+    this.#finish();
+    this.#reject(error);
+    this.#controller?.abort(error);
+    this.#onGiveUp?.(error);
+  }
+
+  #finish(): void {
+    this.#settled = true;
+    this.#deadline?.cancel();
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
+  }
+
+  get #name(): string {
+    return `${this.#what === "ping" ? "ping" : `"${this.#what}"`} of plugin "${this.#target.plugin}"`;
   }
 }
 
@@ -125,9 +199,4 @@ function requireTimeout(timeoutMs: number): number {
 function requireHeader(option: string, value: string | undefined): void {
   if (value === undefined || isHeaderValue(value)) return;
   throw new TypeError(`${option} must be 1 to 255 visible ASCII characters, not ${JSON.stringify(value)}`);
-}
-
-function timeoutError(what: string, plugin: string, timeoutMs: number): PluginError {
-  const hint = "Raise timeoutMs for this call, or timeout in the plugin's configuration";
-  return new PluginError("caller.timeout", `The call ${what} was not answered within ${timeoutMs} ms`, { plugin, hint });
 }

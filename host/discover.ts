@@ -44,6 +44,8 @@ export interface PluginSpec {
   readonly attach: Endpoint | undefined;
   /** `undefined` when the configuration does not say: then as the plugin's features say, else as the seed does. */
   readonly dialect: "seed" | "goplugin-1" | undefined;
+  /** Whether the framed socket may be used, where the plugin offers it. */
+  readonly socket: boolean;
   /** Features added to those that it lists itself. */
   readonly features: readonly string[];
   readonly cwd: string;
@@ -115,6 +117,7 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     address: table.address === undefined ? undefined : endpointFromAddress(table.address),
     attach: table.attach === undefined ? undefined : endpointFromAddress(table.attach),
     dialect: table.dialect,
+    socket: table.socket,
     features: table.features,
     cwd: resolve(folder, table.cwd ?? "."),
     env: table.env,

@@ -48,9 +48,13 @@ export function createHandle(spec: PluginSpec, slot: Slot): PluginHandle {
     ready: async (options = {}) => void await slot.acquire(options.signal),
     // Like exec, it rejects when it is used wrongly, and does not throw before it returns.
     ping: async (options) => await caller.ping(options),
-    exec: async (command: string, payload?: Uint8Array, options?: CallOptions): Promise<Bytes> => {
-      requireCall(command, payload);
-      return await caller.exec(command, payload, options);
+    exec: (command: string, payload?: Uint8Array, options?: CallOptions): Promise<Bytes> => {
+      try {
+        requireCall(command, payload);
+        return caller.exec(command, payload, options);
+      } catch (error) {
+        return Promise.reject(error);
+      }
     },
     info,
     supports: async (prefix) => {

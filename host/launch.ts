@@ -11,12 +11,13 @@ import { SHUTDOWN } from "../protocol/reserved.ts";
 import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { LogSink } from "./logs/record.ts";
-import { createOpenCalls } from "./open_calls.ts";
+import { createOpenCalls } from "../protocol/open_calls.ts";
 import { commandLine, portFromArgs } from "./process/command_line.ts";
 import { makeDataDir, pluginEnvironment } from "./process/environment.ts";
 import { claimPort, isBindable, isListening, LOOPBACK, placeFromUrl, reservePort } from "./process/ports.ts";
 import { type Connection, waitUntilReady } from "./process/ready.ts";
 import { type PluginExit, type RunningProcess, spawnProcess } from "./process/spawn.ts";
+import { removeSocket } from "./process/socket_file.ts";
 import { killGroup, stopProcess } from "./process/stop.ts";
 import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
 
@@ -26,6 +27,8 @@ export interface Launch {
   readonly pid: number | undefined;
   readonly startedAt: Date;
   readonly endpoint: Endpoint;
+  /** What carries its calls: its `comm_type`, or `socket`. */
+  readonly wire: string;
   /** What the plugin lists, and what the configuration adds. */
   readonly features: readonly string[];
   /** Resolves when the process has ended, asked or not; its connections are closed then. */
@@ -124,6 +127,7 @@ async function launchOn(
   const { spec, program } = plugin;
   const token = createToken();
   const readyLine = Promise.withResolvers<ReadyLine>();
+  let socket: string | undefined; // As the plugin said it, for what it leaves behind when it is killed.
   const running = await spawnProcess({
     plugin: spec.name,
     program,
@@ -132,20 +136,30 @@ async function launchOn(
     env: pluginEnvironment(spec, token, await makeDataDir(spec)),
     onLine: (stream, line) => {
       const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
-      if (ready !== undefined) readyLine.resolve(ready);
-      else context.log({ time: new Date(), plugin: spec.name, level: "info", message: line, values: { stream } });
+      if (ready !== undefined) {
+        socket = ready.socket;
+        readyLine.resolve(ready);
+      } else context.log({ time: new Date(), plugin: spec.name, level: "info", message: line, values: { stream } });
     },
   });
   try {
     const connection = await waitUntilReady({ spec, running, port, openDriver, token, readyLine: readyLine.promise, signal });
-    return createLaunch(spec, running, connection, context.log);
+    return createLaunch(spec, running, connection, { log: context.log, onExit: () => removeSocket(socket) });
   } catch (error) {
     await killGroup(running);
+    await removeSocket(socket);
     throw error;
   }
 }
 
-function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, driver, features }: Connection, log: LogSink): Launch {
+interface LaunchEnd {
+  readonly log: LogSink;
+  /** Takes away what the process left. */
+  readonly onExit: () => Promise<void>;
+}
+
+function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Connection, { log, onExit }: LaunchEnd): Launch {
+  const { endpoint, wire, driver, features } = connection;
   const closeDriver = () =>
     driver.close().catch((error) => {
       const message = `The driver did not close: ${messageOf(error)}`;
@@ -164,6 +178,7 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
   const exited = running.exited.then(async (exit) => {
     // What a crashed leader leaves of its group would hold its port; while stopping, the ladder sees to it.
     if (stopping === undefined) await killGroup(running);
+    void onExit();
     await closeDriver();
     return exit;
   });
@@ -171,12 +186,15 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, { endpoint, dri
     pid: running.pid,
     startedAt: new Date(),
     endpoint,
+    wire,
     features,
     exited,
     run: (call) => calls.track(call(driver)),
     stop: (graceMs) => {
       if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
-      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(closeDriver);
+      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () =>
+        void await Promise.all([closeDriver(), onExit()])
+      );
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
-import { bounded } from "./call.ts";
+import { bounded } from "./bounded.ts";
 import type { PluginSpec } from "./discover.ts";
 import { DRIVERS, preloadDriver } from "./drivers.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";

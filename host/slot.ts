@@ -40,6 +40,11 @@ export class Slot {
     return this.#launch;
   }
 
+  /** The current launch if calls may go to it now; without one, `acquire` says why, or starts it. */
+  get current(): Launch | undefined {
+    return this.state.kind === "ready" ? this.#launch : undefined;
+  }
+
   /** How the last process ended. */
   get lastExit(): PluginExit | undefined {
     return this.#lastExit;

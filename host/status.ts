@@ -13,6 +13,8 @@ export interface PluginStatus {
   readonly name: string;
   /** The wire it is called over. */
   readonly commType: string;
+  /** What its calls go over now, where that is another one: `socket`, the framed socket between our own two sides. */
+  readonly wire?: string;
   /** Where it is in its life. */
   readonly state: PluginState;
   /** The process that runs now. */
@@ -31,6 +33,7 @@ export function statusFromSlot(spec: PluginSpec, slot: Slot): PluginStatus {
   return {
     name: spec.name,
     commType: spec.commType,
+    ...(launch && launch.wire !== spec.commType && { wire: launch.wire }),
     state: slot.state,
     ...(launch && { startedAt: launch.startedAt, ...(launch.pid !== undefined && { pid: launch.pid }) }),
     restarts: slot.restarts,

@@ -8,9 +8,9 @@ import { formatReadyLine } from "../protocol/ready_line.ts";
 import type { CommType, SettledOptions } from "./options.ts";
 
 /** Says it to whoever started the plugin. */
-export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOptions, address: string): void {
+export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOptions, address: string, socket?: string): void {
   if (hostProtocols !== undefined) {
-    process.stdout.write(`${formatReadyLine(commType, address)}\n`);
+    process.stdout.write(`${formatReadyLine(commType, address, socket)}\n`);
     return;
   }
   const command = Object.keys(plugin.commands)[0];

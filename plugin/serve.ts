@@ -7,7 +7,7 @@ import { createDispatcher } from "../protocol/dispatch.ts";
 import { messageOf } from "../protocol/errors.ts";
 import type { Plugin } from "../protocol/plugin.ts";
 import { formatVersionLine } from "../protocol/ready_line.ts";
-import { PROTOCOL_VERSION } from "../protocol/reserved.ts";
+import { FEATURES, PROTOCOL_VERSION, SOCKET_FEATURE } from "../protocol/reserved.ts";
 import type { Server, ServerOptions } from "../protocol/server.ts";
 import { announce } from "./announce.ts";
 import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
@@ -37,12 +37,16 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   }
   const end = () => void (options.signal === undefined ? close().then(endProcess) : close());
   const dispatcher = createDispatcher(plugin, end);
-  const server = await listen(settled, options, () => SERVERS[settled.commType]({ ...settled, dispatcher, hosts: plugin.hosts ?? [] }));
+  const shared = { ...settled, dispatcher, hosts: plugin.hosts ?? [] };
+  const socket = await openSocket(shared);
+  const features = socket === undefined ? FEATURES : [...FEATURES, SOCKET_FEATURE];
+  const server = await listen(settled, options, () => SERVERS[settled.commType]({ ...shared, features }), socket);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> => closing ??= dispatcher.drain().then(() => server.close()).then(unwatch).then(finish);
+  const close = (): Promise<void> =>
+    closing ??= dispatcher.drain().then(() => Promise.all([server.close(), socket?.close()])).then(unwatch).then(finish);
   const unwatch = watch(options.signal, end);
-  announce(plugin, settled, server.address);
+  announce(plugin, settled, server.address, socket?.address);
   return { address: server.address, finished, close };
 }
 
@@ -56,6 +60,13 @@ const SERVERS: Readonly<Record<CommType, (options: ServerOptions) => Promise<Ser
   },
 };
 
+/** The quick way for a host that knows it. Without a temporary folder to put it into, the plugin is called over its own wire. */
+async function openSocket(options: ServerOptions & SettledOptions): Promise<Server | undefined> {
+  if (options.hostProtocols === undefined) return undefined;
+  const { openSocketServer } = await import("../protocol/socket/server.ts");
+  return await openSocketServer(options).catch(() => undefined);
+}
+
 function settleOrExit(options: ServeOptions): SettledOptions {
   try {
     return settleOptions(options);
@@ -66,10 +77,16 @@ function settleOrExit(options: ServeOptions): SettledOptions {
 }
 
 /** A port that the command line named is the starter's fault, to be told in one line; one that the author passed is the author's to handle. */
-async function listen(settled: SettledOptions, options: ServeOptions, open: () => Promise<Server>): Promise<Server> {
+async function listen(
+  settled: SettledOptions,
+  options: ServeOptions,
+  open: () => Promise<Server>,
+  socket: Server | undefined,
+): Promise<Server> {
   try {
     return await open();
   } catch (error) {
+    await socket?.close();
     if (options.port === undefined) exitWith(`Cannot listen on ${settled.listen}, port ${settled.port}: ${messageOf(error)}`, 1);
     throw error;
   }

@@ -32,6 +32,8 @@ export interface CallOptions {
 export interface AttemptOptions extends CallOptions {
   /** Which try of the call this is, from 1. */
   readonly attempt?: number;
+  /** In place of `signal`, for a driver that `takesGiveUp`: takes what is to be done when nobody waits any more, with the reason. */
+  readonly onGiveUp?: (callback: (reason: unknown) => void) => void;
 }
 
 /** Something that can be called: a plugin, a built-in, a service. */
@@ -71,6 +73,8 @@ export interface Identity {
 
 /** A `Caller` over one connection to one process. A custom driver may leave out `identify` and `trust`: then the plugin is a plain one. */
 export interface DriverCaller extends Caller {
+  /** Whether it wants `onGiveUp` instead of a signal, which costs more than all else of a call on a quick wire. */
+  readonly takesGiveUp?: boolean;
   /** As `Caller.ping`, told which try it is. */
   ping(options?: AttemptOptions): Promise<"pong">;
   /** As `Caller.exec`, told which try it is and how much time is left. Never sends a call twice. */

@@ -3,7 +3,9 @@
  * @module
  */
 import type { Bytes } from "./caller.ts";
+import { expireAfter, type Expiring } from "./deadlines.ts";
 import { messageOf, PluginError } from "./errors.ts";
+import { createOpenCalls } from "./open_calls.ts";
 import { infoFromPlugin, type Plugin, type PluginContext, type RawHandler } from "./plugin.ts";
 import { INFO, SHUTDOWN } from "./reserved.ts";
 
@@ -17,10 +19,17 @@ export interface DispatchRequest {
   readonly requestId: string;
   /** Who calls, `""` when unknown. */
   readonly from: string;
-  /** Fires when nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
+  /** Fires when nobody waits for the answer any more; an `AbortSignal`, or what a wire has in its place. */
+  readonly signal: Cancellation;
   /** Milliseconds the caller will still wait; `undefined` when it did not say. */
   readonly timeoutMs: number | undefined;
+}
+
+/** What is used of an `AbortSignal`. */
+export interface Cancellation {
+  readonly aborted: boolean;
+  addEventListener(type: "abort", listener: () => void, options: { readonly once: true }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
 }
 
 /** Runs a plugin's handlers and knows which calls are open. */
@@ -58,68 +67,121 @@ export function createDispatcher(plugin: Plugin, onShutdown: () => void): Dispat
     onShutdown();
     return NOTHING;
   });
-  const open = new Set<Promise<Bytes>>();
+  const open = createOpenCalls();
   let draining = false;
   return {
     exec(request) {
       const handler = handlers.get(request.command);
       if (handler === undefined) return Promise.reject(unknownCommand(plugin, request.command));
       if (draining) return Promise.reject(refusal("exec.unavailable", `Plugin "${plugin.name}" is stopping; the call was not run`));
-      const call = runHandler(handler, request);
-      open.add(call);
-      const done = () => open.delete(call);
-      call.then(done, done);
-      return call;
+      if (request.signal.aborted) return Promise.reject(cancelled(request));
+      const run = new Run(request);
+      const answer = run.start(handler);
+      // What is there already needs neither a deadline nor anybody to wait.
+      return answer instanceof Promise ? open.track(run.follow(answer)) : Promise.resolve(answer);
     },
     get draining() {
       return draining;
     },
     async drain() {
       draining = true;
-      while (open.size > 0) await Promise.allSettled(open);
+      await open.allAnswered();
     },
   };
 }
 
-/** Runs one handler until it answers, its deadline passes, or nobody waits any more; it cannot be forced to end, only told. */
-function runHandler(handler: RawHandler, request: DispatchRequest): Promise<Bytes> {
-  const controller = new AbortController();
-  const ctx: PluginContext = { signal: controller.signal, requestId: request.requestId, from: request.from };
-  return new Promise((resolve, reject) => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const finish = (settle: () => void) => {
-      clearTimeout(timer);
-      request.signal.removeEventListener("abort", cancel);
-      settle();
-    };
-    const giveUp = (error: PluginError) => {
-      finish(() => reject(error));
-      controller.abort(error);
-    };
-    const cancel = () => giveUp(refusal("exec.cancelled", `The caller of "${request.command}" is gone`));
-    if (request.signal.aborted) return cancel();
-    request.signal.addEventListener("abort", cancel, { once: true });
-    if (request.timeoutMs !== undefined) {
-      const late = () => giveUp(refusal("exec.timeout", `"${request.command}" did not answer within ${request.timeoutMs} ms`));
-      timer = setTimeout(late, request.timeoutMs);
-    }
-    answer(handler, request, ctx).then((bytes) => finish(() => resolve(bytes)), (error) => finish(() => reject(error)));
-  });
-}
+/** One call of a handler until it answers, its deadline passes, or nobody waits any more; it cannot be forced to end, only told. */
+class Run implements Expiring {
+  readonly request: DispatchRequest;
+  #controller: AbortController | undefined;
+  #gaveUp: PluginError | undefined;
+  #reject!: (error: PluginError) => void;
 
-async function answer(handler: RawHandler, request: DispatchRequest, ctx: PluginContext): Promise<Bytes> {
-  const result: unknown = await run(handler, request.payload, ctx);
-  if (result instanceof Uint8Array) return result as Bytes;
-  const kind = result === null ? "null" : typeof result;
-  throw refusal("exec.failed", `The handler of "${request.command}" returned ${kind}, not a Uint8Array`);
-}
-
-async function run(handler: RawHandler, payload: Bytes, ctx: PluginContext): Promise<unknown> {
-  try {
-    return await handler(payload, ctx);
-  } catch (error) {
-    throw handlerError(error);
+  constructor(request: DispatchRequest) {
+    this.request = request;
   }
+
+  /** Made when a handler asks for it, which few do. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#gaveUp !== undefined) this.#controller.abort(this.#gaveUp);
+    }
+    return this.#controller.signal;
+  }
+
+  /**
+   * Runs the handler; its answer, or the promise of it.
+   * @throws {PluginError} what the handler throws before it has returned.
+   */
+  start(handler: RawHandler): Bytes | Promise<Bytes> {
+    const { command, payload } = this.request;
+    try {
+      const result: unknown = handler(payload, new Context(this));
+      if (result instanceof Uint8Array) return result as Bytes;
+      return Promise.resolve(result).then((bytes) => requireBytes(command, bytes), (error) => Promise.reject(handlerError(error)));
+    } catch (error) {
+      return Promise.reject(handlerError(error));
+    }
+  }
+
+  /** Waits for an answer that is not there yet, as long as somebody else does. */
+  follow(answer: Promise<Bytes>): Promise<Bytes> {
+    const { signal, timeoutMs } = this.request;
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      const deadline = timeoutMs === undefined ? undefined : expireAfter(timeoutMs, this);
+      const cancel = () => this.#giveUp(cancelled(this.request));
+      signal.addEventListener("abort", cancel, { once: true });
+      const finish = () => {
+        deadline?.cancel();
+        signal.removeEventListener("abort", cancel);
+      };
+      answer.then(resolve, reject).finally(finish);
+    });
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    const { command, timeoutMs } = this.request;
+    this.#giveUp(refusal("exec.timeout", `"${command}" did not answer within ${timeoutMs} ms`));
+  }
+
+  #giveUp(error: PluginError): void {
+    this.#gaveUp = error;
+    this.#reject(error);
+    this.#controller?.abort(error);
+  }
+}
+
+/** What the handler sees of its run. */
+class Context implements PluginContext {
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get requestId(): string {
+    return this.#run.request.requestId;
+  }
+
+  get from(): string {
+    return this.#run.request.from;
+  }
+}
+
+function requireBytes(command: string, result: unknown): Bytes {
+  if (result instanceof Uint8Array) return result as Bytes;
+  throw refusal("exec.failed", `The handler of "${command}" returned ${result === null ? "null" : typeof result}, not a Uint8Array`);
+}
+
+function cancelled({ command }: DispatchRequest): PluginError {
+  return refusal("exec.cancelled", `The caller of "${command}" is gone`);
 }
 
 /** What a handler threw, as it may cross the wire: code and message, never a stack. */

@@ -12,6 +12,8 @@ export interface ReadyLine {
   readonly commType: string | undefined;
   /** Where it listens: a URL or `unix:/path`. */
   readonly address: string | undefined;
+  /** Where it offers the framed socket: `unix:/path`. */
+  readonly socket: string | undefined;
 }
 
 /** Reads a line of stdout; `undefined` when it is ordinary output. */
@@ -24,12 +26,12 @@ export function parseReadyLine(line: string): ReadyLine | undefined {
     return undefined; // A line that only looks alike is the plugin's own output.
   }
   if (typeof value !== "object" || value === null || !("polyplug" in value) || typeof value.polyplug !== "number") return undefined;
-  return { polyplug: value.polyplug, commType: text(value, "comm_type"), address: text(value, "address") };
+  return { polyplug: value.polyplug, commType: text(value, "comm_type"), address: text(value, "address"), socket: text(value, "socket") };
 }
 
 /** Writes the ready line of a plugin that listens. */
-export function formatReadyLine(commType: string, address: string): string {
-  return JSON.stringify({ polyplug: PROTOCOL_VERSION, comm_type: commType, address });
+export function formatReadyLine(commType: string, address: string, socket?: string): string {
+  return JSON.stringify({ polyplug: PROTOCOL_VERSION, comm_type: commType, address, ...(socket === undefined ? {} : { socket }) });
 }
 
 /** Writes the line of a plugin that shares no version with its host and will exit. */

@@ -16,6 +16,9 @@ export const SHUTDOWN = "polyplug.shutdown";
 /** What our own plugins know beyond ping and exec. */
 export const FEATURES: readonly string[] = ["cancel", "info", "raw", "shutdown"];
 
+/** That the ready line offers the framed socket. */
+export const SOCKET_FEATURE = "socket";
+
 /** Whether a command belongs to the framework; applications and plugins cannot send these. */
 export function isReserved(command: string): boolean {
   return command === "polyplug" || command.startsWith("polyplug.");

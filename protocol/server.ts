@@ -19,6 +19,8 @@ export interface ServerOptions {
   readonly maxPayloadBytes: number;
   /** How payloads are written on wires that have two ways, when the caller does not say. */
   readonly dialect: "seed" | "goplugin-1";
+  /** What the plugin says that it knows; default: what every plugin of ours does. */
+  readonly features?: readonly string[];
   /** The address to listen on, or `unix:/path`. */
   readonly listen: string;
   /** The port to listen on; 0 for any free one. Without meaning for a Unix socket. */
@@ -34,8 +36,11 @@ export interface Server {
 }
 
 /** The headers of the answer to a ping: who answers, and the proof for a nonce. */
-export async function identityHeaders(nonce: string | undefined, token: string | undefined): Promise<Record<string, string>> {
-  const headers: Record<string, string> = { [HEADERS.polyplug]: formatIdentity(FEATURES) };
+export async function identityHeaders(
+  nonce: string | undefined,
+  { token, features = FEATURES }: ServerOptions,
+): Promise<Record<string, string>> {
+  const headers: Record<string, string> = { [HEADERS.polyplug]: formatIdentity(features) };
   if (nonce !== undefined && token !== undefined) headers[HEADERS.proof] = await proofFromToken(token, nonce);
   return headers;
 }

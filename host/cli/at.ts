@@ -14,7 +14,7 @@ import {
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
-import { bounded } from "../call.ts";
+import { bounded } from "../bounded.ts";
 import { DRIVERS } from "../drivers.ts";
 import { type CliContext, usageError } from "./context.ts";
 

@@ -119,7 +119,7 @@ export interface PluginTable {
   readonly comm_port: number;
   readonly address?: string | undefined;
   readonly attach?: string | undefined;
-  readonly socket?: boolean | undefined;
+  readonly socket: boolean;
   readonly dialect?: "seed" | "goplugin-1" | undefined;
   readonly features: readonly string[];
   readonly cwd?: string | undefined;
@@ -162,7 +162,7 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   comm_port: v.optional(port, 0),
   address: v.optional(address),
   attach: v.optional(address),
-  socket: v.optional(flag),
+  socket: v.optional(flag, true),
   dialect: v.optional(v.picklist(["seed", "goplugin-1"], 'must be "seed" or "goplugin-1"')),
   features: v.optional(texts, []),
   cwd: v.optional(text),

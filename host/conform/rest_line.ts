@@ -5,7 +5,7 @@
 import { isPluginError } from "../../protocol/errors.ts";
 import { HEADERS } from "../../protocol/headers.ts";
 import { JSON_TYPE, jsonCap } from "../../protocol/rest/wire.ts";
-import { bounded } from "../call.ts";
+import { bounded } from "../bounded.ts";
 import { NoAnswer } from "./byte_queue.ts";
 import { visible, visibleBytes } from "./evidence.ts";
 import { type HttpAnswer, type HttpEndpoint, type HttpLine, type HttpRequest, openHttpLine } from "./http_line.ts";

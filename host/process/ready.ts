@@ -7,7 +7,7 @@ import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from
 import { isPluginError, PluginError } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
-import { PROTOCOL_VERSION } from "../../protocol/reserved.ts";
+import { PROTOCOL_VERSION, SOCKET_FEATURE } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
 import { isListening, LOOPBACK, placeFromUrl } from "./ports.ts";
 import type { RunningProcess } from "./spawn.ts";
@@ -16,6 +16,8 @@ import { exitError, lateError } from "./start_error.ts";
 /** A way to a plugin that has answered a ping. */
 export interface Connection {
   readonly endpoint: Endpoint;
+  /** What it speaks: the plugin's `comm_type`, or `socket`. */
+  readonly wire: string;
   readonly driver: DriverCaller;
   /** What it says of itself, the configuration's features added. */
   readonly features: readonly string[];
@@ -37,6 +39,17 @@ export interface ReadyOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where to ask, over what. */
+interface Place {
+  readonly endpoint: Endpoint;
+  readonly wire: string;
+  readonly openDriver: Driver;
+}
+
+/** The name of the framed socket where wires are named. */
+const SOCKET = "socket";
+/** How long a plugin that lists the framed socket, and already answers, may take to say where that is. */
+const SOCKET_WAIT_MS = 250;
 const FIRST_PAUSE_MS = 5;
 /** Well under the 100 ms within which a plugin that listens is to be found. */
 const LONGEST_PAUSE_MS = 50;
@@ -71,7 +84,8 @@ class Search {
   /** The last answer that was not a right one. */
   lastWrong: unknown;
   readonly #options: ReadyOptions;
-  #places: readonly Endpoint[];
+  #places: readonly Place[];
+  #socket = Promise.withResolvers<Place | undefined>();
   #ended = new AbortController();
   #wake = () => {};
 
@@ -80,7 +94,7 @@ class Search {
     const { spec, port } = options;
     const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
     const named = spec.attach ?? spec.address;
-    this.#places = named === undefined ? loopback : [named];
+    this.#places = (named === undefined ? loopback : [named]).map((endpoint) => this.#place(endpoint));
   }
 
   /** Lets the search end; what it has opened is closed. */
@@ -96,36 +110,62 @@ class Search {
   }
 
   #onReadyLine(line: ReadyLine): void {
-    this.#places = [placeFromLine(this.#options.spec, line)];
+    const { spec } = this.#options;
+    const address = this.#place(placeFromLine(spec, line));
+    const offered = line.socket === undefined ? undefined : endpointFromAddress(line.socket);
+    const socket: Place | undefined = offered?.kind === "unix" && spec.socket
+      ? { endpoint: offered, wire: SOCKET, openDriver: openSocket }
+      : undefined;
+    this.#places = socket === undefined ? [address] : [socket, address];
+    this.#socket.resolve(socket);
     this.#wake();
+  }
+
+  #place(endpoint: Endpoint): Place {
+    const { spec, openDriver } = this.#options;
+    return { endpoint, wire: spec.commType, openDriver };
   }
 
   async #poll(): Promise<Connection> {
     for (let pause = FIRST_PAUSE_MS;; pause = Math.min(1.5 * pause, LONGEST_PAUSE_MS)) {
       for (const place of this.#places) {
         const found = await this.#look(place);
-        if (found !== undefined) return found;
+        if (found !== undefined) return await this.#preferSocket(found);
       }
       if (this.#ended.signal.aborted) return await new Promise<never>(() => {});
       await this.#pause(pause);
     }
   }
 
+  /** A plugin may answer a moment before its ready line is here, which leads to the quicker way. */
+  async #preferSocket(found: Connection): Promise<Connection> {
+    const { spec, running } = this.#options;
+    if (found.wire === SOCKET || !spec.socket || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), SOCKET_WAIT_MS));
+    const place = await Promise.race([this.#socket.promise, late]);
+    clearTimeout(timer);
+    const better = place && await this.#look(place);
+    if (better === undefined) return found;
+    await found.driver.close();
+    return better;
+  }
+
   /** Pings one place; a wrong answer is kept and the search goes on, an impostor ends it. */
-  async #look(place: Endpoint): Promise<Connection | undefined> {
-    if (place.kind === "tcp") {
-      const { address, port } = placeFromUrl(place.url);
+  async #look({ endpoint, wire, openDriver }: Place): Promise<Connection | undefined> {
+    if (endpoint.kind === "tcp") {
+      const { address, port } = placeFromUrl(endpoint.url);
       if (!(await isListening(address, port))) return undefined;
     }
     if (this.#ended.signal.aborted) return undefined;
-    const { spec, openDriver, running } = this.#options;
+    const { spec, running } = this.#options;
     const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
     let driver: DriverCaller | undefined;
     try {
-      driver = await openDriver(place, { host, plugin, dialect, maxPayloadBytes, features });
+      driver = await openDriver(endpoint, { host, plugin, dialect, maxPayloadBytes, features });
       const identity = await this.#identify(driver);
       if (running?.alive !== false && !this.#ended.signal.aborted) {
-        return { endpoint: place, driver, features: [...new Set([...identity.features, ...features])] };
+        return { endpoint, wire, driver, features: [...new Set([...identity.features, ...features])] };
       }
     } catch (error) {
       this.lastWrong = error;
@@ -184,6 +224,10 @@ async function rejected(signals: readonly AbortSignal[]): Promise<never> {
   });
   throw signals.find((signal) => signal.aborted)?.reason;
 }
+
+/** Loaded when a plugin offers it. */
+const openSocket: Driver = async (endpoint, options) =>
+  (await import("../../protocol/socket/caller.ts")).openSocketCaller(endpoint, options);
 
 function tcp(address: string, port: number): Endpoint {
   return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };

@@ -47,7 +47,7 @@ function formFromHeader({ requestHeader }: HandlerContext): PayloadForm | undefi
 
 async function pong(options: ServerOptions, { requestHeader, responseHeader }: HandlerContext) {
   checkHost((name) => requestHeader.get(name), options);
-  const headers = await identityHeaders(requestHeader.get(HEADERS.nonce) ?? undefined, options.token);
+  const headers = await identityHeaders(requestHeader.get(HEADERS.nonce) ?? undefined, options);
   for (const [name, value] of Object.entries(headers)) responseHeader.set(name, value);
   return { Status: "success", Data: { Response: "pong" } };
 }

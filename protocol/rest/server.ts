@@ -78,7 +78,7 @@ export function createRestApp(options: ServerOptions, Answer: AnswerClass): Hono
     // Hono runs this for HEAD too, which could not carry the pong.
     if (c.req.method !== "GET") return errorResponse(notFound("HEAD /ping: ping is a GET"), 405);
     checkHost((name) => c.req.header(name), options);
-    const headers = { "content-type": JSON_TYPE, ...await identityHeaders(c.req.header(HEADERS.nonce), options.token) };
+    const headers = { "content-type": JSON_TYPE, ...await identityHeaders(c.req.header(HEADERS.nonce), options) };
     return new Answer(encodeAnswer("pong"), { status: PING_STATUS, headers });
   });
   app.post("/exec", async (c) => {

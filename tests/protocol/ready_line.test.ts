@@ -9,17 +9,22 @@ import { formatReadyLine, formatVersionLine, parseReadyLine } from "../../protoc
 test("A6: formatReadyLine() writes what parseReadyLine() reads, on one line", () => {
   const line = formatReadyLine("rest", "http://127.0.0.1:41234");
   assert.equal(line, '{"polyplug":1,"comm_type":"rest","address":"http://127.0.0.1:41234"}');
-  assert.deepEqual(parseReadyLine(line), { polyplug: 1, commType: "rest", address: "http://127.0.0.1:41234" });
-  assert.deepEqual(parseReadyLine(formatVersionLine()), { polyplug: 1, commType: undefined, address: undefined });
+  assert.deepEqual(parseReadyLine(line), { polyplug: 1, commType: "rest", address: "http://127.0.0.1:41234", socket: undefined });
+  assert.deepEqual(parseReadyLine(formatVersionLine()), { polyplug: 1, commType: undefined, address: undefined, socket: undefined });
 });
 
 test("A6: parseReadyLine() ignores unknown keys, order and spaces", () => {
   const line = '{ "later": [1], "address": "unix:/tmp/x.sock", "polyplug": 7 , "comm_type":"grpc"}';
-  assert.deepEqual(parseReadyLine(line), { polyplug: 7, commType: "grpc", address: "unix:/tmp/x.sock" });
+  assert.deepEqual(parseReadyLine(line), { polyplug: 7, commType: "grpc", address: "unix:/tmp/x.sock", socket: undefined });
 });
 
 test("A6: parseReadyLine() reads a value of another type as absent", () => {
-  assert.deepEqual(parseReadyLine('{"polyplug":1,"comm_type":5,"address":null}'), { polyplug: 1, commType: undefined, address: undefined });
+  assert.deepEqual(parseReadyLine('{"polyplug":1,"comm_type":5,"address":null}'), {
+    polyplug: 1,
+    commType: undefined,
+    address: undefined,
+    socket: undefined,
+  });
 });
 
 for (

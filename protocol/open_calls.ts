@@ -1,5 +1,5 @@
 /**
- * The calls that a process has not answered yet: what a stop waits for.
+ * The calls that have not been answered yet: what a stop waits for, on either side.
  * @module
  */
 
@@ -13,16 +13,23 @@ export interface OpenCalls {
 
 /** Makes an empty count. */
 export function createOpenCalls(): OpenCalls {
-  const open = new Set<Promise<unknown>>();
+  let open = 0;
+  let waiting: (() => void)[] = [];
+  const done = () => {
+    open -= 1;
+    if (open > 0 || waiting.length === 0) return;
+    const all = waiting;
+    waiting = [];
+    for (const resolve of all) resolve();
+  };
   return {
     track(call) {
-      open.add(call);
-      const done = () => open.delete(call);
+      open += 1;
       call.then(done, done);
       return call;
     },
     async allAnswered() {
-      while (open.size > 0) await Promise.allSettled(open);
+      while (open > 0) await new Promise<void>((resolve) => waiting.push(resolve));
     },
   };
 }
