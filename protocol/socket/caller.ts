@@ -164,7 +164,11 @@ class Line {
     this.#batch.addHello({ polyplug: PROTOCOL_VERSION, host, ...(nonce === undefined ? {} : { nonce }) });
     this.#flush();
     const { polyplug, features, proof } = await answer;
-    if (typeof polyplug !== "number") throw new PluginError("caller.bad_response", "The hello of the other side names no version");
+    if (typeof polyplug !== "number") {
+      const error = new PluginError("caller.bad_response", "The hello of the other side names no version");
+      this.end(error);
+      throw error;
+    }
     this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
     return {
       protocol: polyplug,
@@ -241,9 +245,15 @@ class Line {
     if (kind === KIND.result) this.#onResult(id, body, isOwn);
     else if (kind === KIND.pong) this.#settle(id)?.resolve(EMPTY);
     else if (kind === KIND.error) this.#onError(id, body);
-    else if (kind === KIND.hello) this.#greeting?.(decodeHello(body) ?? new PluginError("caller.bad_response", "The hello is no JSON"));
+    else if (kind === KIND.hello) this.#onHello(body);
     else this.end(new PluginError("caller.bad_response", `The plugin sent a frame of kind ${kind}, which only a host sends`));
   };
+
+  #onHello(body: Uint8Array): void {
+    const hello = decodeHello(body);
+    if (hello === undefined) this.end(new PluginError("caller.bad_response", "The hello of the other side is no JSON object"));
+    else this.#greeting?.(hello);
+  }
 
   #onResult(id: number, body: Uint8Array, isOwn: boolean): void {
     if (body.length > this.#options.maxPayloadBytes) return this.#onOversized(KIND.result, id, body.length);
