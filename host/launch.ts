@@ -178,8 +178,7 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
   const exited = running.exited.then(async (exit) => {
     // What a crashed leader leaves of its group would hold its port; while stopping, the ladder sees to it.
     if (stopping === undefined) await killGroup(running);
-    void onExit();
-    await closeDriver();
+    await Promise.all([closeDriver(), onExit()]);
     return exit;
   });
   return {
@@ -192,7 +191,7 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     run: (call) => calls.track(call(driver)),
     stop: (graceMs) => {
       if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
-      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () =>
+      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () => void await exited);
         void await Promise.all([closeDriver(), onExit()])
       );
     },

@@ -37,8 +37,12 @@ export function pythonPlugin(file: string, args: readonly string[] = []): Record
   return { exec: "python3", exec_args: [path, ...args], exec_file: path };
 }
 
-/** A configuration in which the host `test` may use all plugins, without checksums, its state in a folder of its own. */
-export function configOf(plugins: Record<string, Record<string, unknown>>, stateDir: string): Record<string, unknown> {
+/**
+ * A configuration in which the host `test` may use all plugins, without checksums, its state in a folder of its own. Plugins are called
+ * over their own wire, and not over the framed socket, unless they say `socket = true`.
+ */
+export function configOf(given: Record<string, Record<string, unknown>>, stateDir: string): Record<string, unknown> {
+  const plugins = Object.fromEntries(Object.entries(given).map(([name, plugin]) => [name, { socket: false, ...plugin }]));
   return { settings: { allow_unverified: true, state_dir: stateDir }, plugins, hosts: { test: { plugins: Object.keys(plugins) } } };
 }
 

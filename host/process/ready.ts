@@ -111,12 +111,12 @@ class Search {
 
   #onReadyLine(line: ReadyLine): void {
     const { spec } = this.#options;
-    const address = this.#place(placeFromLine(spec, line));
     const offered = line.socket === undefined ? undefined : endpointFromAddress(line.socket);
     const socket: Place | undefined = offered?.kind === "unix" && spec.socket
       ? { endpoint: offered, wire: SOCKET, openDriver: openSocket }
       : undefined;
-    this.#places = socket === undefined ? [address] : [socket, address];
+    const endpoint = placeFromLine(spec, line, socket !== undefined);
+    this.#places = [...(socket === undefined ? [] : [socket]), ...(endpoint === undefined ? [] : [this.#place(endpoint)])];
     this.#socket.resolve(socket);
     this.#wake();
   }
@@ -169,7 +169,10 @@ class Search {
       }
     } catch (error) {
       this.lastWrong = error;
-      if (isPluginError(error) && error.code.startsWith("ready.")) throw error;
+      if (isPluginError(error) && error.code.startsWith("ready.")) {
+        await driver?.close();
+        throw error;
+      }
     }
     await driver?.close();
     return undefined;
@@ -233,12 +236,14 @@ function tcp(address: string, port: number): Endpoint {
   return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
 }
 
-function placeFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
+/** Where it listens; a plugin that has the framed socket alone need not say. */
+function placeFromLine(spec: PluginSpec, line: ReadyLine, hasSocket: boolean): Endpoint | undefined {
   requireProtocol(spec, line.polyplug);
   const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
   if (line.commType !== spec.commType) {
     throw badLine(spec, `it serves "${line.commType ?? ""}", the configuration says "${spec.commType}"`);
   }
+  if (line.address === undefined && hasSocket) return undefined;
   if (endpoint === undefined) {
     throw badLine(spec, `its address is ${JSON.stringify(line.address)}, neither an http URL with a port nor unix:/path`);
   }
