@@ -192,8 +192,6 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     stop: (graceMs) => {
       if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
       return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () => void await exited);
-        void await Promise.all([closeDriver(), onExit()])
-      );
     },
   };
 }
