@@ -9,6 +9,7 @@ import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import { PROTOCOL_VERSION, SOCKET_FEATURE } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
+import { DRIVERS } from "../drivers.ts";
 import { isListening, LOOPBACK, placeFromUrl } from "./ports.ts";
 import type { RunningProcess } from "./spawn.ts";
 import { exitError, lateError } from "./start_error.ts";
@@ -112,13 +113,19 @@ class Search {
   #onReadyLine(line: ReadyLine): void {
     const { spec } = this.#options;
     const offered = line.socket === undefined ? undefined : endpointFromAddress(line.socket);
-    const socket: Place | undefined = offered?.kind === "unix" && spec.socket
+    const socket: Place | undefined = offered?.kind === "unix" && this.#mayUseSocket
       ? { endpoint: offered, wire: SOCKET, openDriver: openSocket }
       : undefined;
     const endpoint = placeFromLine(spec, line, socket !== undefined);
     this.#places = [...(socket === undefined ? [] : [socket]), ...(endpoint === undefined ? [] : [this.#place(endpoint)])];
     this.#socket.resolve(socket);
     this.#wake();
+  }
+
+  /** An application that brings a driver of its own for this wire wants that one. */
+  get #mayUseSocket(): boolean {
+    const { spec, openDriver } = this.#options;
+    return spec.socket && DRIVERS.get(spec.commType) === openDriver;
   }
 
   #place(endpoint: Endpoint): Place {
@@ -139,8 +146,8 @@ class Search {
 
   /** A plugin may answer a moment before its ready line is here, which leads to the quicker way. */
   async #preferSocket(found: Connection): Promise<Connection> {
-    const { spec, running } = this.#options;
-    if (found.wire === SOCKET || !spec.socket || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
+    const { running } = this.#options;
+    if (found.wire === SOCKET || !this.#mayUseSocket || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), SOCKET_WAIT_MS));
     const place = await Promise.race([this.#socket.promise, late]);
