@@ -49,7 +49,7 @@ async function runHost(folder: string, flags: Readonly<Record<string, string | u
 async function withPlugin(use: (folder: string) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     const { sha256: _, ...plugin } = await copyPlain(folder, "a");
-    await writeConfig(folder, { a: { ...plugin, exec: process.execPath, files: ["a/*.ts"] } }, { allow_unverified: true });
+    await writeConfig(folder, { a: { socket: false, ...plugin, exec: process.execPath, files: ["a/*.ts"] } }, { allow_unverified: true });
     await use(folder);
   });
 }
