@@ -16,7 +16,16 @@ import type { PluginExit } from "./process/spawn.ts";
  */
 export async function attachLaunch(spec: PluginSpec, openDriver: Driver, signal: AbortSignal): Promise<Launch> {
   const readyLine = new Promise<never>(() => {});
-  const connection = await waitUntilReady({ spec, running: undefined, port: undefined, openDriver, token: undefined, readyLine, signal });
+  const connection = await waitUntilReady({
+    spec,
+    running: undefined,
+    port: undefined,
+    openDriver,
+    token: undefined,
+    readyLine,
+    socketLine: readyLine,
+    signal,
+  });
   const { endpoint, wire, driver, features } = connection;
   const calls = createOpenCalls();
   return {

@@ -127,7 +127,8 @@ async function launchOn(
   const { spec, program } = plugin;
   const token = createToken();
   const readyLine = Promise.withResolvers<ReadyLine>();
-  let socket: string | undefined; // As the plugin said it, for what it leaves behind when it is killed.
+  const socketLine = Promise.withResolvers<ReadyLine>();
+  let socket: string | undefined; // For what the plugin leaves behind when it is killed.
   const running = await spawnProcess({
     plugin: spec.name,
     program,
@@ -137,13 +138,23 @@ async function launchOn(
     onLine: (stream, line) => {
       const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
       if (ready !== undefined) {
-        socket = ready.socket;
-        readyLine.resolve(ready);
+        if (ready.socket !== undefined) socketLine.resolve(ready);
+        if (ready.socket === undefined || ready.address !== undefined) readyLine.resolve(ready);
+        socket ??= ready.socket;
       } else context.log({ time: new Date(), plugin: spec.name, level: "info", message: line, values: { stream } });
     },
   });
   try {
-    const connection = await waitUntilReady({ spec, running, port, openDriver, token, readyLine: readyLine.promise, signal });
+    const connection = await waitUntilReady({
+      spec,
+      running,
+      port,
+      openDriver,
+      token,
+      readyLine: readyLine.promise,
+      socketLine: socketLine.promise,
+      signal,
+    });
     return createLaunch(spec, running, connection, { log: context.log, onExit: () => removeSocket(socket) });
   } catch (error) {
     await killGroup(running);

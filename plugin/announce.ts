@@ -8,13 +8,18 @@ import { formatReadyLine } from "../protocol/ready_line.ts";
 import type { CommType, SettledOptions } from "./options.ts";
 
 /** Says it to whoever started the plugin. */
-export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOptions, address: string, socket?: string): void {
+export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOptions, address: string): void {
   if (hostProtocols !== undefined) {
-    process.stdout.write(`${formatReadyLine(commType, address, socket)}\n`);
+    process.stdout.write(`${formatReadyLine(commType, { address })}\n`);
     return;
   }
   const command = Object.keys(plugin.commands)[0];
   process.stderr.write(`${plugin.name} ${plugin.version} listens on ${address}\nCall it:\n  ${callLine(commType, address, command)}\n`);
+}
+
+/** Says where the framed socket is, to a host. */
+export function announceSocket({ commType }: SettledOptions, socket: string): void {
+  process.stdout.write(`${formatReadyLine(commType, { socket })}\n`);
 }
 
 /** What a person types; gRPC cannot be written by hand. */

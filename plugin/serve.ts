@@ -9,7 +9,7 @@ import type { Plugin } from "../protocol/plugin.ts";
 import { formatVersionLine } from "../protocol/ready_line.ts";
 import { FEATURES, PROTOCOL_VERSION, SOCKET_FEATURE } from "../protocol/reserved.ts";
 import type { Server, ServerOptions } from "../protocol/server.ts";
-import { announce } from "./announce.ts";
+import { announce, announceSocket } from "./announce.ts";
 import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
 import { endProcess, watchForStop } from "./stop.ts";
 
@@ -39,15 +39,24 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   const dispatcher = createDispatcher(plugin, end);
   const shared = { ...settled, dispatcher, hosts: plugin.hosts ?? [] };
   const socket = await openSocket(shared);
+  // A host that takes the socket need not wait until everything else is loaded.
+  if (socket !== undefined) announceSocket(settled, socket.address);
   const features = socket === undefined ? FEATURES : [...FEATURES, SOCKET_FEATURE];
-  const server = await listen(settled, options, () => SERVERS[settled.commType]({ ...shared, features }), socket);
+  const opening = listen(settled, options, () => SERVERS[settled.commType]({ ...shared, features }), socket);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
-  const close = (): Promise<void> =>
-    closing ??= dispatcher.drain().then(() => Promise.all([server.close(), socket?.close()])).then(unwatch).then(finish);
+  const closeAll = async (): Promise<void> => {
+    await dispatcher.drain();
+    const server = await opening.catch(() => undefined); // The author sees its failure.
+    await Promise.all([server?.close(), socket?.close()]);
+    unwatch();
+    finish();
+  };
+  const close = (): Promise<void> => closing ??= closeAll();
   const unwatch = watch(options.signal, end);
-  announce(plugin, settled, server.address, socket?.address);
-  return { address: server.address, finished, close };
+  const { address } = await opening;
+  announce(plugin, settled, address);
+  return { address, finished, close };
 }
 
 /** What opens each wire's server; its code is loaded when it is asked for. */

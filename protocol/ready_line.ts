@@ -30,8 +30,8 @@ export function parseReadyLine(line: string): ReadyLine | undefined {
 }
 
 /** Writes the ready line of a plugin that listens. */
-export function formatReadyLine(commType: string, address: string, socket?: string): string {
-  return JSON.stringify({ polyplug: PROTOCOL_VERSION, comm_type: commType, address, ...(socket === undefined ? {} : { socket }) });
+export function formatReadyLine(commType: string, place: { readonly address: string } | { readonly socket: string }): string {
+  return JSON.stringify({ polyplug: PROTOCOL_VERSION, comm_type: commType, ...place });
 }
 
 /** Writes the line of a plugin that shares no version with its host and will exit. */

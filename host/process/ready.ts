@@ -36,6 +36,8 @@ export interface ReadyOptions {
   readonly token: string | undefined;
   /** Resolves with the plugin's ready line, if it prints one. */
   readonly readyLine: Promise<ReadyLine>;
+  /** Resolves with the ready line that offers the framed socket, which may come earlier. */
+  readonly socketLine: Promise<ReadyLine>;
   /** Gives the start up; its reason is the error. */
   readonly signal: AbortSignal;
 }
@@ -107,18 +109,22 @@ class Search {
   async run(): Promise<Connection> {
     const bad = Promise.withResolvers<never>();
     this.#options.readyLine.then((line) => this.#onReadyLine(line)).catch(bad.reject);
+    this.#options.socketLine.then((line) => this.#onSocketLine(line)).catch(bad.reject);
     return await Promise.race([this.#poll(), bad.promise]);
   }
 
   #onReadyLine(line: ReadyLine): void {
-    const { spec } = this.#options;
-    const offered = line.socket === undefined ? undefined : endpointFromAddress(line.socket);
-    const socket: Place | undefined = offered?.kind === "unix" && this.#mayUseSocket
-      ? { endpoint: offered, wire: SOCKET, openDriver: openSocket }
-      : undefined;
-    const endpoint = placeFromLine(spec, line, socket !== undefined);
-    this.#places = [...(socket === undefined ? [] : [socket]), ...(endpoint === undefined ? [] : [this.#place(endpoint)])];
-    this.#socket.resolve(socket);
+    const named = this.#place(placeFromLine(this.#options.spec, line));
+    this.#places = [...this.#places.filter(({ wire }) => wire === SOCKET), named];
+    this.#wake();
+  }
+
+  #onSocketLine(line: ReadyLine): void {
+    requireLine(this.#options.spec, line);
+    const endpoint = endpointFromAddress(line.socket ?? "");
+    const place = endpoint?.kind === "unix" && this.#mayUseSocket ? { endpoint, wire: SOCKET, openDriver: openSocket } : undefined;
+    if (place !== undefined) this.#places = [place, ...this.#places];
+    this.#socket.resolve(place);
     this.#wake();
   }
 
@@ -243,19 +249,19 @@ function tcp(address: string, port: number): Endpoint {
   return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
 }
 
-/** Where it listens; a plugin that has the framed socket alone need not say. */
-function placeFromLine(spec: PluginSpec, line: ReadyLine, hasSocket: boolean): Endpoint | undefined {
-  requireProtocol(spec, line.polyplug);
+function placeFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
+  requireLine(spec, line);
   const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
-  if (line.commType !== spec.commType) {
-    throw badLine(spec, `it serves "${line.commType ?? ""}", the configuration says "${spec.commType}"`);
-  }
-  if (line.address === undefined && hasSocket) return undefined;
   if (endpoint === undefined) {
     throw badLine(spec, `its address is ${JSON.stringify(line.address)}, neither an http URL with a port nor unix:/path`);
   }
   if (!isLocal(endpoint)) throw badLine(spec, `its address ${addressFromEndpoint(endpoint)} is not on this machine's loopback`);
   return endpoint;
+}
+
+function requireLine(spec: PluginSpec, { polyplug, commType }: ReadyLine): void {
+  requireProtocol(spec, polyplug);
+  if (commType !== spec.commType) throw badLine(spec, `it serves "${commType ?? ""}", the configuration says "${spec.commType}"`);
 }
 
 function requireProtocol(spec: PluginSpec, version: number): void {

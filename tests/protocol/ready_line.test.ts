@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { formatReadyLine, formatVersionLine, parseReadyLine } from "../../protocol/ready_line.ts";
 
 test("A6: formatReadyLine() writes what parseReadyLine() reads, on one line", () => {
-  const line = formatReadyLine("rest", "http://127.0.0.1:41234");
+  const line = formatReadyLine("rest", { address: "http://127.0.0.1:41234" });
   assert.equal(line, '{"polyplug":1,"comm_type":"rest","address":"http://127.0.0.1:41234"}');
   assert.deepEqual(parseReadyLine(line), { polyplug: 1, commType: "rest", address: "http://127.0.0.1:41234", socket: undefined });
   assert.deepEqual(parseReadyLine(formatVersionLine()), { polyplug: 1, commType: undefined, address: undefined, socket: undefined });
