@@ -23,8 +23,12 @@ async function withPlainStart(env: Record<string, string>, use: (port: number, s
     stdio: ["ignore", "pipe", "pipe"],
   });
   try {
-    const said = await Promise.race([once(child.stderr, "data"), once(child.stdout, "data")]);
-    await use(port, String(said[0]));
+    let [stdout, stderr] = ["", ""];
+    await new Promise<void>((resolve) => {
+      child.stdout.on("data", (chunk) => (stdout += chunk).includes('"address"') && resolve());
+      child.stderr.on("data", (chunk) => (stderr += chunk, resolve()));
+    });
+    await use(port, stderr || stdout);
   } finally {
     process.kill(child.pid ?? 0, "SIGKILL");
     await once(child, "exit");
