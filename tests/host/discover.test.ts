@@ -78,7 +78,7 @@ test("A3: discoverPlugins() gives the defaults of CONFIG_AND_CLI.md", () => {
     files: [],
     commType: "rest",
     commPort: 0,
-    dialect: "seed",
+    dialect: undefined,
     features: [],
     env: {},
     envInherit: [],
