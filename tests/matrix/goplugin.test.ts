@@ -227,7 +227,8 @@ test(
       const peer = host.get("peer");
       assert.equal(await peer.ping(), "pong");
       const message = "encoding/hex: invalid byte: U+00FF 'ÿ'";
-      await assert.rejects(peer.exec("hello.msg", ODD_BYTES), { code: "exec.failed", message, origin: "plugin" });
+      const hint = 'If it could not read the payload, which was sent as raw: try dialect = "seed" in its configuration';
+      await assert.rejects(peer.exec("hello.msg", ODD_BYTES), { code: "exec.failed", message, origin: "plugin", hint });
     });
   },
 );
