@@ -17,12 +17,16 @@ const LANGUAGES: Languages = [
   ["hello-deno", "TypeScript on Deno"],
   ["hello-bun", "TypeScript on Bun"],
   ["hello-node", "TypeScript on Node"],
+  ["hello-grpc", "TypeScript over gRPC"],
+  ["hello-connect", "TypeScript over Connect"],
   ["hello-python", "Python"],
 ];
 const BUILT_LANGUAGES: Languages = [
   ["hello-go", "Go"],
   ["hello-java", "Java"],
   ["hello-rust", "Rust"],
+  ["hello-python-grpc", "Python over gRPC"],
+  ["hello-go-grpc", "Go over gRPC"],
 ];
 const GREETING = "Hello, world!";
 
@@ -52,7 +56,7 @@ async function greetWith(file: string, languages: Languages): Promise<string[]> 
   const missing: string[] = [];
   for (const [plugin, language] of languages.filter(([plugin]) => known.has(plugin))) {
     if (host.rejected.get(plugin)?.code === "spawn.not_found") missing.push(language);
-    else print(`  ${plugin.padEnd(12)}  ${language.padEnd(18)}  ${await greet(host, plugin)}`);
+    else print(`  ${plugin.padEnd(17)}  ${language.padEnd(23)}  ${await greet(host, plugin)}`);
   }
   return missing;
 }

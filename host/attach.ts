@@ -14,9 +14,14 @@ import type { PluginExit } from "./process/spawn.ts";
  * Connects to a running plugin. The host gave it no token, so it asks for no proof.
  * @throws {PluginError} "ready.timeout", "ready.protocol", or the signal's reason.
  */
-export async function attachLaunch(spec: PluginSpec, openDriver: Driver, signal: AbortSignal): Promise<Launch> {
+export async function attachLaunch(
+  spec: PluginSpec,
+  openDriver: Driver,
+  options: { readonly onNotice: (message: string) => void; readonly signal: AbortSignal },
+): Promise<Launch> {
   const readyLine = new Promise<never>(() => {});
   const connection = await waitUntilReady({
+    ...options,
     spec,
     running: undefined,
     port: undefined,
@@ -24,7 +29,6 @@ export async function attachLaunch(spec: PluginSpec, openDriver: Driver, signal:
     token: undefined,
     readyLine,
     socketLine: readyLine,
-    signal,
   });
   const { endpoint, wire, driver, features } = connection;
   const calls = createOpenCalls();

@@ -56,7 +56,9 @@ const MOST_PORTS = 3;
  */
 export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext, signal: AbortSignal): Promise<Launch> {
   const openDriver = findDriver(plugin.spec, context.drivers);
-  if (plugin.spec.attach !== undefined) return await attachLaunch(plugin.spec, openDriver, signal);
+  if (plugin.spec.attach !== undefined) {
+    return await attachLaunch(plugin.spec, openDriver, { onNotice: noticesOf(plugin.spec, context.log), signal });
+  }
   for (let tries = 1;; tries++) {
     const place = await choosePort(plugin.spec);
     try {
@@ -85,6 +87,11 @@ function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Dri
   }`;
   const hint = `Correct comm_type, or pass drivers: { ${JSON.stringify(spec.commType)}: … } to openHost()`;
   throw new PluginError("caller.unknown_comm_type", message, { plugin: spec.name, hint });
+}
+
+/** Logs what a driver has to say. */
+function noticesOf(spec: PluginSpec, log: LogSink): (message: string) => void {
+  return (message) => log({ time: new Date(), plugin: spec.name, level: "warn", message, values: {} });
 }
 
 interface ChosenPort {
@@ -150,6 +157,7 @@ async function launchOn(
       running,
       port,
       openDriver,
+      onNotice: noticesOf(spec, context.log),
       token,
       readyLine: readyLine.promise,
       socketLine: socketLine.promise,

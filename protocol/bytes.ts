@@ -14,3 +14,15 @@ export function concatBytes(chunks: readonly Uint8Array[], size: number): Bytes 
   }
   return whole;
 }
+
+/** Reads a stream to its end; one chunk alone is given as it is. */
+export async function collectBytes(stream: AsyncIterable<Uint8Array> | undefined): Promise<Bytes> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+  }
+  const [only] = chunks;
+  return chunks.length === 1 && only !== undefined ? only as Bytes : concatBytes(chunks, size);
+}

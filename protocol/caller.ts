@@ -59,6 +59,8 @@ export interface DriverOptions {
   readonly maxPayloadBytes: number;
   /** Features that the config adds to those that the plugin lists itself. */
   readonly features?: readonly string[];
+  /** Takes what looks wrong and is no error, for the log; each driver says the same thing once. */
+  readonly onNotice?: (message: string) => void;
 }
 
 /** What a plugin says of itself in the answer to a ping. */

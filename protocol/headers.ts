@@ -39,6 +39,12 @@ export function wholeTimeoutMs(timeoutMs: number | undefined): number | undefine
   return timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS ? undefined : Math.max(1, Math.floor(timeoutMs));
 }
 
+/** Reads them; what is not a whole number that a timer takes is no limit. */
+export function timeoutFromHeader(value: string | null | undefined): number | undefined {
+  const timeoutMs = Number(value ?? Number.NaN);
+  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS ? timeoutMs : undefined;
+}
+
 /** The header by which a plugin says that it knows polyplug. */
 export function formatIdentity(features: readonly string[]): string {
   return `${PROTOCOL_VERSION}; features=${features.join(",")}`;

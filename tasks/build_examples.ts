@@ -1,11 +1,12 @@
 /**
  * `deno task build:examples`: takes the hello plugins that must be built, builds those whose language this machine has, and writes
- * `examples/hello/config.local.toml`: config.toml plus what was built, with its checksums, for the host `main`.
+ * `examples/hello/config.local.toml`: config.toml plus what was built, with its checksums, for the host `main`. It also builds what the
+ * tests have in Go.
  *
  * A missing language is said and left out; with `POLYPLUG_REQUIRE_ALL` set it is a failure. Exits with 1 after a failure.
  * @module
  */
-import { spawnSync } from "node:child_process";
+import { spawnSync, type SpawnSyncOptions } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,63 +20,130 @@ interface Config {
   readonly hosts: Readonly<Record<string, { readonly plugins: readonly string[] }>>;
 }
 
-const folder = join(import.meta.dirname!, "..", "examples", "hello");
+const root = join(import.meta.dirname!, "..");
+const hello = join(root, "examples", "hello");
 
-/** How a plugin is built, in the folder of its name, and how it is run from the folder above, where the configuration is. */
-interface Example {
+/** What is built, how, and in which folder of the repository. */
+interface Build {
   readonly name: string;
-  readonly steps: readonly (readonly [program: string, ...args: string[]])[];
+  readonly folder: string;
+  readonly steps: readonly Step[];
   readonly env?: Readonly<Record<string, string>>;
-  /** What was built, and what its checksum is taken of. */
-  readonly file: string;
-  readonly exec: string;
-  readonly args?: readonly string[];
+  /** A part of the language that may be missing though its program is there: what fails without it, and what to say then. */
+  readonly needs?: { readonly step: Step; readonly otherwise: string };
 }
+
+type Step = readonly [program: string, ...args: string[]];
+
+/** A plugin that is built, and its table in the configuration, whose paths begin at the folder above. */
+interface Example extends Build {
+  readonly plugin: Readonly<Record<string, unknown>> & { readonly exec_file: string };
+}
+
+/** Go needs no C compiler then. */
+const goEnv = { CGO_ENABLED: "0" };
 
 const examples: readonly Example[] = [
   {
     name: "hello-go",
+    folder: "examples/hello/hello-go",
     steps: [["go", "build", "-o", "build/hello-go", "."]],
-    // Needs no C compiler then.
-    env: { CGO_ENABLED: "0" },
-    file: "hello-go/build/hello-go",
-    exec: "hello-go/build/hello-go",
+    env: goEnv,
+    plugin: { exec: "hello-go/build/hello-go", exec_file: "hello-go/build/hello-go", comm_type: "rest" },
   },
   {
     name: "hello-java",
+    folder: "examples/hello/hello-java",
     steps: [
       ["javac", "-d", "build/classes", "HelloJava.java"],
       ["jar", "--create", "--file", "build/hello.jar", "--main-class", "HelloJava", "-C", "build/classes", "."],
     ],
-    file: "hello-java/build/hello.jar",
-    exec: "java",
-    args: ["-jar", "hello-java/build/hello.jar"],
+    plugin: {
+      exec: "java",
+      exec_args: ["-jar", "hello-java/build/hello.jar"],
+      exec_file: "hello-java/build/hello.jar",
+      comm_type: "rest",
+    },
   },
   {
     name: "hello-rust",
+    folder: "examples/hello/hello-rust",
     steps: [["cargo", "build", "--release", "--locked", "--quiet", "--target-dir", "target"]],
-    file: "hello-rust/target/release/hello-rust",
-    exec: "hello-rust/target/release/hello-rust",
+    plugin: {
+      exec: "hello-rust/target/release/hello-rust",
+      exec_file: "hello-rust/target/release/hello-rust",
+      comm_type: "rest",
+    },
+  },
+  {
+    name: "hello-python-grpc",
+    folder: "examples/hello/hello-python-grpc",
+    needs: { step: ["python3", "-c", "import ensurepip"], otherwise: "python3 cannot make a venv (on Debian: apt install python3-venv)" },
+    steps: [
+      ["python3", "-m", "venv", "build/venv"],
+      // Wheels alone: a compiler would take minutes, where there is one.
+      ["build/venv/bin/pip", "install", "--quiet", "--only-binary", ":all:", "--requirement", "requirements.txt"],
+      [
+        "build/venv/bin/python",
+        ...["-m", "grpc_tools.protoc", "--proto_path", "../../../protocol", "--python_out", "build", "--grpc_python_out", "build"],
+        "plugin_seed.proto",
+      ],
+    ],
+    env: { PIP_DISABLE_PIP_VERSION_CHECK: "1" },
+    plugin: {
+      exec: "hello-python-grpc/build/venv/bin/python",
+      exec_args: ["hello-python-grpc/hello_grpc.py"],
+      exec_file: "hello-python-grpc/hello_grpc.py",
+      comm_type: "grpc",
+      dialect: "seed",
+    },
+  },
+  {
+    name: "hello-go-grpc",
+    folder: "examples/hello/hello-go-grpc",
+    steps: [["go", "build", "-o", "build/hello-go-grpc", "."]],
+    env: goEnv,
+    plugin: {
+      exec: "hello-go-grpc/build/hello-go-grpc",
+      exec_file: "hello-go-grpc/build/hello-go-grpc",
+      comm_type: "grpc",
+      dialect: "goplugin-1",
+    },
   },
 ];
+
+/** goplugin's host and plugin, as stand-ins of the tests. */
+const peers: Build = {
+  name: "goplugin's peers",
+  folder: "tests/fixtures/goplugin",
+  steps: [["go", "build", "-o", "build/", "./host", "./plugin"]],
+  env: goEnv,
+};
 
 process.exitCode = main();
 
 function main(): number {
-  const missingIsWrong = Boolean(process.env.POLYPLUG_REQUIRE_ALL);
-  const verdicts = examples.map((example) => ({ example, verdict: build(example, missingIsWrong) }));
-  writeConfig(verdicts.filter(({ verdict }) => verdict === "ok").map(({ example }) => example));
-  return verdicts.some(({ verdict }) => verdict === "FAIL") ? 1 : 0;
+  const verdicts = new Map([...examples, peers].map((each) => [each.name, build(each)]));
+  writeConfig(examples.filter(({ name }) => verdicts.get(name) === "ok"));
+  return [...verdicts.values()].includes("FAIL") ? 1 : 0;
 }
 
 /** Builds one, and says what became of it. */
-function build({ name, steps, env, file }: Example, missingIsWrong: boolean): "ok" | "skip" | "FAIL" {
-  const missing = steps.map(([program]) => program).find((program) => !isOnPath(program));
-  if (missing !== undefined) return say(missingIsWrong ? "FAIL" : "skip", `${name}: there is no "${missing}" on PATH`);
+function build(what: Build): "ok" | "skip" | "FAIL" {
+  const { name, folder, steps } = what;
+  const missing = findMissing(what);
+  if (missing !== undefined) return say(process.env.POLYPLUG_REQUIRE_ALL ? "FAIL" : "skip", `${name}: ${missing}`);
   const started = performance.now();
-  const failed = steps.find((step) => !runs(step, join(folder, name), env));
+  const failed = steps.find((step) => !runs(step, what, "inherit"));
   if (failed !== undefined) return say("FAIL", `${name}: \`${failed.join(" ")}\` did not work`);
-  return say("ok", `${name}: examples/hello/${file}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  return say("ok", `${name}: ${folder}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** What this machine lacks of the language; a program with a path is one that an earlier step makes. */
+function findMissing(what: Build): string | undefined {
+  const program = what.steps.map(([program]) => program).find((program) => !program.includes("/") && !isOnPath(program));
+  if (program !== undefined) return `there is no "${program}" on PATH`;
+  return what.needs === undefined || runs(what.needs.step, what, "ignore") ? undefined : what.needs.otherwise;
 }
 
 function say<Verdict extends string>(verdict: Verdict, what: string): Verdict {
@@ -83,19 +151,24 @@ function say<Verdict extends string>(verdict: Verdict, what: string): Verdict {
   return verdict;
 }
 
-function runs([program, ...args]: readonly [string, ...string[]], cwd: string, env: Readonly<Record<string, string>> = {}): boolean {
-  const { status, error } = spawnSync(program, args, { cwd, stdio: ["ignore", "inherit", "inherit"], env: { ...process.env, ...env } });
+function runs([program, ...args]: Step, { folder, env = {} }: Build, output: "inherit" | "ignore"): boolean {
+  const options = {
+    cwd: join(root, folder),
+    stdio: ["ignore", output, output],
+    env: { ...process.env, ...env },
+  } satisfies SpawnSyncOptions;
+  const { status, error } = spawnSync(program, args, options);
   if (error) console.error(`Cannot run ${program}: ${error.message}`);
   return status === 0;
 }
 
 /** By rename, so that who reads the file has the old one or the new one. */
 function writeConfig(built: readonly Example[]): void {
-  const config = parse(readFileSync(join(folder, "config.toml"), "utf8")) as unknown as Config;
+  const config = parse(readFileSync(join(hello, "config.toml"), "utf8")) as unknown as Config;
   const plugins = { ...config.plugins, ...Object.fromEntries(built.map((example) => [example.name, pluginFrom(example)])) };
   const hosts = { ...config.hosts, main: { plugins: Object.keys(plugins) } };
-  const path = join(folder, "config.local.toml");
-  const fresh = join(folder, `config.${process.pid}.local.toml`);
+  const path = join(hello, "config.local.toml");
+  const fresh = join(hello, `config.${process.pid}.local.toml`);
   writeFileSync(
     fresh,
     `# Made of config.toml by \`deno task build:examples\`, which writes it anew.\n\n${stringify({ ...config, plugins, hosts })}`,
@@ -104,7 +177,7 @@ function writeConfig(built: readonly Example[]): void {
   say("ok", `examples/hello/config.local.toml: ${Object.keys(plugins).join(", ")}`);
 }
 
-function pluginFrom({ exec, args = [], file }: Example): Readonly<Record<string, unknown>> {
-  const sha256 = createHash("sha256").update(readFileSync(join(folder, file))).digest("hex");
-  return { exec, exec_args: args, exec_file: file, sha256, comm_type: "rest" };
+function pluginFrom({ plugin }: Example): Readonly<Record<string, unknown>> {
+  const sha256 = createHash("sha256").update(readFileSync(join(hello, plugin.exec_file))).digest("hex");
+  return { ...plugin, sha256 };
 }

@@ -32,6 +32,8 @@ export interface ReadyOptions {
   /** Where it was told to listen; `undefined` when only a ready line or `address` can tell. */
   readonly port: number | undefined;
   readonly openDriver: Driver;
+  /** Takes what the driver has to say. */
+  readonly onNotice: (message: string) => void;
   /** The launch's secret, given to the plugin alone; without one no proof is asked for. */
   readonly token: string | undefined;
   /** Resolves with the plugin's ready line, if it prints one. */
@@ -171,11 +173,11 @@ class Search {
       if (!(await isListening(address, port))) return undefined;
     }
     if (this.#ended.signal.aborted) return undefined;
-    const { spec, running } = this.#options;
+    const { spec, onNotice, running } = this.#options;
     const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
     let driver: DriverCaller | undefined;
     try {
-      driver = await openDriver(endpoint, { host, plugin, dialect, maxPayloadBytes, features });
+      driver = await openDriver(endpoint, { host, plugin, dialect, maxPayloadBytes, features, onNotice });
       const identity = await this.#identify(driver);
       if (running?.alive !== false && !this.#ended.signal.aborted) {
         return { endpoint, wire, driver, features: [...new Set([...identity.features, ...features])] };

@@ -2,16 +2,18 @@
  * The host's half of Connect: takes an endpoint, gives a `DriverCaller` that sends each call exactly once, over REST's HTTP clients.
  * @module
  */
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { UniversalClientRequest, UniversalClientResponse } from "@connectrpc/connect/protocol";
 import { createTransport } from "@connectrpc/connect/protocol-connect";
-import { concatBytes } from "../bytes.ts";
-import type { DriverCaller, DriverOptions } from "../caller.ts";
+import { collectBytes } from "../bytes.ts";
+import type { Bytes, DriverCaller, DriverOptions } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { PluginError } from "../errors.ts";
-import { RpcCaller } from "../grpc/caller.ts";
+import { RpcCaller, transportOptions } from "../grpc/rpc_caller.ts";
 import { messageCap } from "../grpc/wire.ts";
-import { type HttpClient, openHttpClient } from "../rest/clients.ts";
-import { TIMEOUT } from "./wire.ts";
+import { type HttpAnswer, type HttpClient, openHttpClient } from "../rest/clients.ts";
+import { errorFromTransport } from "../transport_error.ts";
+import { errorFromAnswer, isAnswer, TIMEOUT } from "./wire.ts";
 
 /**
  * Opens the Connect driver.
@@ -21,49 +23,49 @@ export async function openConnectCaller(endpoint: Endpoint, options: DriverOptio
   if (endpoint.kind === "pipes") throw new PluginError("caller.unsupported", "Connect needs a TCP or Unix-socket endpoint");
   const client = await openHttpClient(endpoint);
   const cap = messageCap(options.maxPayloadBytes);
-  const transport = createTransport({
-    httpClient: (request) => send(client, request, cap),
-    baseUrl: "http://localhost", // The client knows where it goes.
-    useBinaryFormat: true,
-    interceptors: [],
-    acceptCompression: [],
-    sendCompression: null,
-    compressMinBytes: 0,
-    readMaxBytes: cap,
-    writeMaxBytes: cap,
-  });
+  // The client knows where it goes.
+  const place = { baseUrl: "http://localhost", httpClient: (request: UniversalClientRequest) => send(client, request, cap) };
   return new RpcCaller(options, {
-    transport,
+    transport: createTransport({ ...transportOptions(cap), ...place }),
     timeoutHeader: (ms) => [TIMEOUT, String(ms)],
-    isFromPlugin: ({ metadata }) => metadata.has("content-type"),
+    isFromPlugin: isAnswer,
     close: () => client.close(),
   });
 }
 
 /** One request and its answer, of which no more than `cap` bytes are kept. */
 async function send(client: HttpClient, request: UniversalClientRequest, cap: number): Promise<UniversalClientResponse> {
-  const { url, header, signal } = request;
-  const answer = await client.send({
-    method: "POST",
-    path: new URL(url).pathname,
-    headers: { ...Object.fromEntries(header), "accept-encoding": "identity" },
-    body: await wholeBody(request),
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const { status, header, body } = await exchange(client, request, cap);
+  if (status !== OK) throw errorFromAnswer(status, header, body);
   const chunks = async function* () {
-    const body = await answer.read(cap);
-    if (body === undefined) throw new PluginError("caller.too_large", `The answer has more than ${cap} bytes`);
     yield body;
   };
-  return { status: answer.status, header: answer.headers(), body: chunks(), trailer: new Headers() };
+  return { status, header, body: chunks(), trailer: new Headers() };
 }
 
-async function wholeBody({ body }: UniversalClientRequest): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  return chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : concatBytes(chunks, size);
+interface WholeAnswer {
+  readonly status: number;
+  readonly header: Headers;
+  readonly body: Bytes;
 }
+
+async function exchange(client: HttpClient, { url, header, signal, body }: UniversalClientRequest, cap: number): Promise<WholeAnswer> {
+  let answer: HttpAnswer;
+  let bytes: Bytes | undefined;
+  try {
+    answer = await client.send({
+      method: "POST",
+      path: new URL(url).pathname,
+      headers: { ...Object.fromEntries(header), "accept-encoding": "identity" },
+      body: await collectBytes(body),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    bytes = await answer.read(cap);
+  } catch (error) {
+    throw errorFromTransport(error);
+  }
+  if (bytes === undefined) throw new ConnectError(`The answer has more than ${cap} bytes`, Code.ResourceExhausted);
+  return { status: answer.status, header: answer.headers(), body: bytes };
+}
+
+const OK = 200;

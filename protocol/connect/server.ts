@@ -5,9 +5,10 @@
 import { createConnectRouter } from "@connectrpc/connect";
 import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { ServerRequest } from "srvx";
-import { concatBytes } from "../bytes.ts";
+import { collectBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
 import { isPluginError, PluginError } from "../errors.ts";
+import { HEADERS } from "../headers.ts";
 import { Plugin } from "../gen/plugin_pb.ts";
 import { Plugin as SeedPlugin } from "../gen/plugin_seed_pb.ts";
 import { createSeedService, createService } from "../grpc/service.ts";
@@ -15,12 +16,12 @@ import { ERROR_CODE, messageCap } from "../grpc/wire.ts";
 import { readBody } from "../rest/body.ts";
 import type { AnswerClass } from "../rest/server.ts";
 import type { ServerOptions } from "../server.ts";
-import { isJson, JSON_TYPE } from "./wire.ts";
+import { isJson, JSON_TYPE, TIMEOUT } from "./wire.ts";
 
 /** Answers requests for Ping and Exec; `Answer` is the server's own class of answers. */
 export function createConnectHandler(options: ServerOptions, Answer: AnswerClass): (request: ServerRequest) => Promise<Response> {
   const cap = messageCap(options.maxPayloadBytes);
-  const settings = { connect: true, grpc: false, grpcWeb: false, readMaxBytes: cap, writeMaxBytes: cap, acceptCompression: [] };
+  const settings = { connect: true, grpc: false, grpcWeb: false, readMaxBytes: cap, acceptCompression: [] };
   const binary = handlersOf(createConnectRouter(settings).service(Plugin, createService(options)).handlers);
   const json = handlersOf(createConnectRouter(settings).service(SeedPlugin, createSeedService(options)).handlers);
   return async (request) => {
@@ -46,17 +47,16 @@ function universal(request: ServerRequest, body: Bytes) {
   const chunks = async function* () {
     yield body;
   };
-  return { httpVersion: "1.1", url, method, header: headers, body: chunks(), signal };
+  // Only the dispatcher keeps the deadline: Connect's own timer would warn on stderr of one that no timer takes.
+  const header = new Headers(headers);
+  const timeoutMs = header.get(TIMEOUT);
+  header.delete(TIMEOUT);
+  if (timeoutMs !== null) header.set(HEADERS.timeoutMs, timeoutMs === "0" ? "1" : timeoutMs);
+  return { httpVersion: "1.1", url, method, header, body: chunks(), signal };
 }
 
 async function answerFrom({ status, header, body }: UniversalServerResponse, Answer: AnswerClass): Promise<Response> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    size += chunk.length;
-  }
-  return new Answer(concatBytes(chunks, size), { status, headers: Object.fromEntries(header ?? []) });
+  return new Answer(await collectBytes(body), { status, headers: Object.fromEntries(header ?? []) });
 }
 
 /** What is refused before Connect's own handler sees it, in Connect's form. */

@@ -3,13 +3,15 @@
  * @module
  */
 import { once } from "node:events";
-import { createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
+import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Plugin } from "../gen/plugin_pb.ts";
+import { HEADERS } from "../headers.ts";
 import { pathFromListen, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
 import { createService } from "./service.ts";
-import { messageCap } from "./wire.ts";
+import { GRPC_TIMEOUT, messageCap, parseGrpcTimeout } from "./wire.ts";
 
 /** How long answers that are on their way may take when the server closes. */
 const FLUSH_MS = 250;
@@ -28,11 +30,18 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
     grpcWeb: false,
     connect: false,
     readMaxBytes: cap,
-    writeMaxBytes: cap,
     acceptCompression: [],
   });
-  const server = createServer(SESSION, handler);
+  const server = createServer(SESSION, (request, response) => {
+    takeTimeout(request.headers);
+    handler(request, response);
+  });
   const sessions = new Set<ServerHttp2Session>();
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
@@ -42,7 +51,14 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
   if (path !== undefined) await removeStaleSocket(path);
   server.listen(path === undefined ? { host: options.listen, port: options.port } : { path });
   await once(server, "listening");
-  return { address: addressOf(server, options.listen), close: () => close(server, sessions) };
+  return { address: addressOf(server, options.listen), close: () => close(server, sessions, sockets) };
+}
+
+/** Only the dispatcher keeps the deadline: Connect's own timer would warn on stderr of one that no timer takes. */
+function takeTimeout(headers: IncomingHttpHeaders): void {
+  const timeoutMs = parseGrpcTimeout(String(headers[GRPC_TIMEOUT]));
+  delete headers[GRPC_TIMEOUT];
+  if (timeoutMs !== undefined) headers[HEADERS.timeoutMs] = String(timeoutMs);
 }
 
 function addressOf(server: Http2Server, listen: string): string {
@@ -51,8 +67,8 @@ function addressOf(server: Http2Server, listen: string): string {
   return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
 }
 
-/** Answers that are being written get a moment to leave; then every connection ends. */
-async function close(server: Http2Server, sessions: ReadonlySet<ServerHttp2Session>): Promise<void> {
+/** Answers that are being written get a moment to leave; then every connection ends, also one whose other side has stopped reading. */
+async function close(server: Http2Server, sessions: Iterable<ServerHttp2Session>, sockets: Iterable<Socket>): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const session of sessions) session.close();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -60,5 +76,6 @@ async function close(server: Http2Server, sessions: ReadonlySet<ServerHttp2Sessi
   await Promise.race([closed, flushed]);
   clearTimeout(timer);
   for (const session of sessions) session.destroy();
+  for (const socket of sockets) socket.destroy();
   await closed;
 }

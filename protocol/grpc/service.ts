@@ -2,13 +2,13 @@
  * The service of plugin.proto: takes a plugin's dispatcher, gives what answers Ping and Exec on gRPC and on Connect.
  * @module
  */
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Bytes } from "../caller.ts";
 import { isPluginError, messageOf, PluginError } from "../errors.ts";
 import type { Plugin } from "../gen/plugin_pb.ts";
 import type { Plugin as SeedPlugin } from "../gen/plugin_seed_pb.ts";
 import { checkHost, checkToken } from "../guard.ts";
-import { HEADERS, MAX_TIMEOUT_MS } from "../headers.ts";
+import { HEADERS, timeoutFromHeader } from "../headers.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
 import { identityHeaders, type ServerOptions } from "../server.ts";
 import { decodePayload, encodePayload, formFromDialect, PAYLOAD, type PayloadForm, rpcError } from "./wire.ts";
@@ -60,27 +60,14 @@ async function run(options: ServerOptions, ctx: HandlerContext, command: string,
   if (payload === undefined) throw refusal("exec.bad_request", NOT_HEX);
   const limit = options.maxPayloadBytes;
   if (payload.length > limit) throw refusal("exec.too_large", `The payload has more than the limit of ${limit} bytes`);
-  const timeoutMs = ctx.timeoutMs();
   return await options.dispatcher.exec({
     command,
     payload,
     requestId: requestHeader.get(HEADERS.requestId) ?? crypto.randomUUID(),
     from: requestHeader.get(HEADERS.host) ?? "",
-    signal: cancelSignal(ctx.signal),
-    timeoutMs: timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS ? undefined : Math.max(1, timeoutMs),
+    signal: ctx.signal,
+    timeoutMs: timeoutFromHeader(requestHeader.get(HEADERS.timeoutMs)),
   });
-}
-
-/** Fires when the caller is gone. The context's signal fires at the deadline too, which the dispatcher keeps and names. */
-function cancelSignal(signal: AbortSignal): AbortSignal {
-  const controller = new AbortController();
-  const pass = () => {
-    const isDeadline = signal.reason instanceof ConnectError && signal.reason.code === Code.DeadlineExceeded;
-    if (!isDeadline) controller.abort(signal.reason);
-  };
-  if (signal.aborted) pass();
-  else signal.addEventListener("abort", pass, { once: true });
-  return controller.signal;
 }
 
 /** Gives every failure its status; nothing of a stack crosses the wire. */
@@ -92,7 +79,8 @@ async function answered<T>(answer: () => Promise<T>): Promise<T> {
   }
 }
 
-const NOT_HEX = 'The payload is not hex: an even number of the digits 0-9, a-f; with the metadata "x-payload: raw" it is sent as it is';
+const NOT_HEX = "The payload is not hex: an even number of the digits 0-9, a-f; raw bytes need the metadata x-payload: raw, " +
+  "or a plugin that was started with --dialect goplugin-1";
 
 function refusal(code: string, message: string): PluginError {
   return new PluginError(code, message, { origin: "plugin" });

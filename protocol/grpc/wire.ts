@@ -24,9 +24,9 @@ export function formFromDialect(dialect: Dialect): PayloadForm {
   return dialect === "goplugin-1" ? "raw" : "hex";
 }
 
-/** The most bytes of a message: the payload in hex, and room for the rest. Go's own limit is 4 MiB. */
+/** The most bytes of a message: the payload in hex, and room for the rest; gRPC writes lengths in 32 bits. Go's own limit is 4 MiB. */
 export function messageCap(maxPayloadBytes: number): number {
-  return 2 * maxPayloadBytes + 64 * 1024;
+  return Math.min(2 * maxPayloadBytes + 64 * 1024, 2 ** 32 - 1);
 }
 
 /** A payload or response as it stands in the message. */
@@ -37,6 +37,21 @@ export function encodePayload(payload: Uint8Array, form: PayloadForm): Uint8Arra
 /** The bytes that a message's field stands for; `undefined` when it should be hex and is not. */
 export function decodePayload(field: Uint8Array, form: PayloadForm): Bytes | undefined {
   return form === "raw" ? field as Bytes : decodeHex(decoder.decode(field));
+}
+
+/** The header that carries the time left. */
+export const GRPC_TIMEOUT = "grpc-timeout";
+const UNITS_MS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
+
+/** Writes milliseconds as gRPC does: at most eight digits and a unit. */
+export function formatGrpcTimeout(timeoutMs: number): string {
+  return timeoutMs < 1e8 ? `${timeoutMs}m` : `${Math.floor(timeoutMs / 1000)}S`;
+}
+
+/** Reads them as whole milliseconds, at least 1; `undefined` when it is none. */
+export function parseGrpcTimeout(value: string): number | undefined {
+  const [, digits, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(value) ?? [];
+  return digits === undefined ? undefined : Math.max(1, Math.ceil(Number(digits) * (UNITS_MS[unit] ?? 1)));
 }
 
 const RPC_CODES: ReadonlyMap<string, Code> = new Map([

@@ -8,7 +8,7 @@ import type { ServerRequest } from "srvx";
 import type { Bytes } from "../caller.ts";
 import { isPluginError, messageOf, PluginError } from "../errors.ts";
 import { checkHost, checkOrigin, checkToken } from "../guard.ts";
-import { HEADERS, MAX_TIMEOUT_MS } from "../headers.ts";
+import { HEADERS, timeoutFromHeader } from "../headers.ts";
 import { encodeHex } from "../hex.ts";
 import { identityHeaders, pathFromListen, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
@@ -132,11 +132,6 @@ async function readJson(c: Context, limit: number): Promise<{ command: string; p
   const { command, payload } = decodeExecRequest(new TextDecoder().decode(body));
   if (payload.length > limit) throw tooLarge(limit);
   return { command, payload };
-}
-
-function timeoutFromHeader(value: string | undefined): number | undefined {
-  const timeoutMs = Number(value);
-  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS ? timeoutMs : undefined;
 }
 
 function errorResponse(error: PluginError, status: number = statusFromCode(error.code)): Response {

@@ -63,6 +63,6 @@ test("checksums.ts finds a changed file", async () => {
     await writeFile(join(folder, "hello.py"), await readFile(pathOf("examples/hello/hello.py")));
     const path = join(folder, "config.toml");
     await writeFile(path, await readFile(pathOf("examples/hello/config.toml")));
-    assert.deepEqual((await checkConfig(path)).stale, ["hello-deno", "hello-bun", "hello-node"]);
+    assert.deepEqual((await checkConfig(path)).stale, ["hello-deno", "hello-bun", "hello-node", "hello-grpc", "hello-connect"]);
   });
 });

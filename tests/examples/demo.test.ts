@@ -12,14 +12,15 @@ import { languageSkip } from "../languages.ts";
 import { pathOf, RUNTIMES, withFolder } from "../support.ts";
 import { type Run, runProgram } from "./program.ts";
 
-const GREETING = /^ {2}hello-(\w+) .* Hello, world! /gm;
+const GREETING = /^ {2}hello-([\w-]+) .* Hello, world! /gm;
 
+const TYPESCRIPT = ["deno", "bun", "node", "grpc", "connect"];
 /** What `deno task build:examples` has built. */
 const BUILT = findBuilt(pathOf("examples/hello/config.local.toml"));
 
 function findBuilt(config: string): readonly string[] {
   const text = existsSync(config) ? readFileSync(config, "utf8") : "";
-  return ["go", "java", "rust"].filter((name) => text.includes(`[plugins.hello-${name}]`));
+  return ["go", "java", "rust", "python-grpc", "go-grpc"].filter((name) => text.includes(`[plugins.hello-${name}]`));
 }
 
 function assertShown(run: Run, plugins: readonly string[]): void {
@@ -32,7 +33,7 @@ function assertShown(run: Run, plugins: readonly string[]): void {
 
 test("the demo greets in each language and reports on the sample log", { skip: languageSkip("python") }, async () => {
   const run = await runProgram("examples/demo.ts");
-  assertShown(run, ["deno", "bun", "node", "python", ...BUILT]);
+  assertShown(run, [...TYPESCRIPT, "python", ...BUILT]);
   assert.equal(run.stderr, "");
 });
 
@@ -46,7 +47,7 @@ test("the demo without Python uses the filter's twin and says so", async () => {
   await withFolder(async (folder) => {
     for (const runtime of RUNTIMES) await symlink(await realpath(await findOnPath(runtime)), join(folder, runtime));
     const run = await runProgram("examples/demo.ts", [], { PATH: folder });
-    assertShown(run, ["deno", "bun", "node", ...BUILT.filter((name) => name !== "java")]);
+    assertShown(run, [...TYPESCRIPT, ...BUILT.filter((name) => name !== "java")]);
     assert.match(run.stderr, /^There is no Python here /);
     assert.match(run.stdout, /^Not shown, since it is not installed here: Python(, Java)?\.$/m);
   });

@@ -1,5 +1,5 @@
 /**
- * The hello example with the configuration that is committed: its four plugins, each in a language or on a runtime of its own.
+ * The hello example with the configuration that is committed: its plugins, each in a language, on a runtime or on a wire of its own.
  * @module
  */
 import assert from "node:assert/strict";
@@ -13,6 +13,8 @@ const plugins = [
   { name: "hello-deno", skip: false },
   { name: "hello-bun", skip: false },
   { name: "hello-node", skip: false },
+  { name: "hello-grpc", skip: false },
+  { name: "hello-connect", skip: false },
   { name: "hello-python", skip: languageSkip("python") },
 ];
 

@@ -1,5 +1,5 @@
 /**
- * Row B4 over REST: hello in Python, Go, Java and Rust, each as small as promised, each right by the contract.
+ * Row B4: hello over REST in Python, Go, Java and Rust, and over gRPC in Python and Go, each as small as promised, each right by the contract.
  *
  * What must be built comes from `deno task build:examples`, and so does its configuration.
  * @module
@@ -14,6 +14,7 @@ import { type HttpAnswer, type HttpEndpoint, type HttpLine, openHttpLine } from 
 import { formatReport } from "../../host/conform/report.ts";
 import { isGroupAlive } from "../../host/process/group.ts";
 import { type Driver, type Host, openHost } from "../../host/mod.ts";
+import { openGrpcCaller } from "../../protocol/grpc/caller.ts";
 import { openRestCaller } from "../../protocol/rest/caller.ts";
 import { languageSkip, missingLanguage } from "../languages.ts";
 import { bytes, measureLagMs, pathOf, text } from "../support.ts";
@@ -23,12 +24,18 @@ const BUILT_CONFIG = pathOf("examples/hello/config.local.toml");
 /** Every byte there is. */
 const ALL_BYTES = Uint8Array.from({ length: 256 }, (_, index) => index);
 
-const PLUGINS = [
+const REST_PLUGINS = [
   { name: "hello-python", language: "python", source: "hello.py", comment: /^#/ },
   { name: "hello-go", language: "go", source: "hello-go/main.go", comment: /^\/\// },
   { name: "hello-java", language: "java", source: "hello-java/HelloJava.java", comment: /^(\/\/|\/?\*)/ },
   { name: "hello-rust", language: "rust", source: "hello-rust/src/main.rs", comment: /^\/\// },
 ] as const;
+/** Of the two dialects, one each. */
+const GRPC_PLUGINS = [
+  { name: "hello-python-grpc", language: "python", source: "hello-python-grpc/hello_grpc.py", comment: /^#/, dialect: "seed" },
+  { name: "hello-go-grpc", language: "go", source: "hello-go-grpc/main.go", comment: /^\/\//, dialect: "goplugin-1" },
+] as const;
+const PLUGINS = [...REST_PLUGINS, ...GRPC_PLUGINS];
 
 for (const { source, comment } of PLUGINS) {
   test(`B4: examples/hello/${source} has at most 60 lines of code, none longer than 140 characters`, () => {
@@ -40,7 +47,7 @@ for (const { source, comment } of PLUGINS) {
 }
 
 for (const { name, language } of PLUGINS) {
-  const skip = languageSkip(language) || unbuiltSkip(name, language);
+  const skip = skipOf(name, language);
 
   test(`B4: ${name} greets, echoes every byte, hashes, and fails as it wants`, { skip }, async () => {
     await withHello(name, async (host) => {
@@ -63,6 +70,24 @@ for (const { name, language } of PLUGINS) {
       for (const command of names) await assert.rejects(host.get(name).exec(command), { code: "exec.unknown_command", origin: "plugin" });
     });
   });
+
+  test(`B4: ${name} ends by itself when its stdin ends, and leaves nothing behind`, { skip }, async () => {
+    await withHello(name, async (host) => {
+      const pid = host.plugins.find((plugin) => plugin.name === name)?.pid;
+      assert.ok(pid !== undefined);
+      const started = performance.now();
+      await host.stop(name);
+      const took = performance.now() - started;
+      const exit = host.plugins.find((plugin) => plugin.name === name)?.lastExit;
+      assert.deepEqual([exit?.code, exit?.signal, exit?.stderr], [0, null, ""]);
+      assert.equal(await isGroupAlive(pid), false);
+      assert.ok(took < 250 + 10 * await measureLagMs(), `it took ${took.toFixed(0)} ms`);
+    });
+  });
+}
+
+for (const { name, language } of REST_PLUGINS) {
+  const skip = skipOf(name, language);
 
   test(`B4: ${name} reads JSON in every form and refuses what is none`, { skip }, async () => {
     await withHello(name, async (_host, line) => {
@@ -99,31 +124,42 @@ for (const { name, language } of PLUGINS) {
 
   test(`B4: ${name} conforms to core`, { skip }, async () => {
     await withHello(name, async (_host, _line, endpoint) => {
-      const report = await conform({ address: endpoint.kind === "tcp" ? endpoint.url.href : "" });
+      const report = await conform({ address: addressOf(endpoint) });
       assert.deepEqual([report.failed, report.skipped, report.passed > 20], [0, 0, true], formatReport(report));
     });
   });
+}
 
-  test(`B4: ${name} ends by itself when its stdin ends, and leaves nothing behind`, { skip }, async () => {
-    await withHello(name, async (host, line) => {
-      assert.deepEqual(summary(await ask(await line(), "GET /ping")), [200, "pong"]);
-      const pid = host.plugins.find((plugin) => plugin.name === name)?.pid;
-      assert.ok(pid !== undefined);
-      const started = performance.now();
-      await host.stop(name);
-      const took = performance.now() - started;
-      const exit = host.plugins.find((plugin) => plugin.name === name)?.lastExit;
-      assert.deepEqual([exit?.code, exit?.signal, exit?.stderr], [0, null, ""]);
-      assert.equal(await isGroupAlive(pid), false);
-      assert.ok(took < 250 + 10 * await measureLagMs(), `it took ${took.toFixed(0)} ms`);
+for (const { name, language, dialect } of GRPC_PLUGINS) {
+  const skip = skipOf(name, language);
+
+  test(`B4: ${name} conforms to core`, { skip }, async () => {
+    await withHello(name, async (_host, _line, endpoint) => {
+      const report = await conform({ address: addressOf(endpoint), commType: "grpc", dialect });
+      assert.deepEqual([report.failed, report.skipped, report.passed > 10], [0, 0, true], formatReport(report));
+    });
+  });
+
+  test(`B4: ${name} takes and gives messages over 4 MiB, the limit of gRPC's libraries`, { skip }, async () => {
+    await withHello(name, async (host) => {
+      const payload = new Uint8Array(randomBytes(5 * 1024 * 1024));
+      assert.deepEqual(await host.get(name).exec("hello.echo", payload), payload);
+    });
+  });
+
+  test(`B4: ${name} answers many calls at once on one connection`, { skip }, async () => {
+    await withHello(name, async (host) => {
+      const payloads = Array.from({ length: 200 }, (_, index) => bytes(`call ${index}`));
+      const answers = await Promise.all(payloads.map((payload) => host.get(name).exec("hello.echo", payload)));
+      assert.deepEqual(answers, payloads);
     });
   });
 }
 
 test("B4: what is built is built of the sources as they are", { skip: !existsSync(BUILT_CONFIG) && "nothing is built" }, () => {
   const builtAt = statSync(BUILT_CONFIG).mtimeMs;
-  const sources = PLUGINS.filter(({ name }) => isIn(BUILT_CONFIG, name)).map(({ source }) => source);
-  const changed = sources.filter((source) => source !== "hello.py" && statSync(pathOf(`examples/hello/${source}`)).mtimeMs > builtAt);
+  const built = PLUGINS.filter(({ name }) => !isIn(CONFIG, name) && isIn(BUILT_CONFIG, name)).map(({ source }) => source);
+  const changed = built.filter((source) => statSync(pathOf(`examples/hello/${source}`)).mtimeMs > builtAt);
   assert.deepEqual(changed, [], "after an edit run: deno task build:examples");
 });
 
@@ -145,8 +181,10 @@ const MALFORMED = [
   '{"more":{"command":"hello.echo","payload":"61"}}',
 ];
 
-/** The language is here, but nobody has built the plugin. */
-function unbuiltSkip(name: string, language: string): string | false {
+/** The language is missing, or it is here but nobody has built the plugin. */
+function skipOf(name: string, language: typeof PLUGINS[number]["language"]): string | false {
+  const skip = languageSkip(language);
+  if (skip) return skip;
   if (process.env["POLYPLUG_REQUIRE_ALL"] || isIn(CONFIG, name) || isIn(BUILT_CONFIG, name)) return false;
   return `${missingLanguage}${language} (not built: run \`deno task build:examples\`)`;
 }
@@ -155,18 +193,23 @@ function isIn(config: string, name: string): boolean {
   return existsSync(config) && readFileSync(config, "utf8").includes(`[plugins.${name}]`);
 }
 
+function addressOf(endpoint: HttpEndpoint): string {
+  return endpoint.kind === "tcp" ? endpoint.url.origin : `unix:${endpoint.path}`;
+}
+
 /** Starts the plugin and hands on its host, a way to open connections to it that are closed afterwards, and where it listens. */
 async function withHello(
   name: string,
   use: (host: Host, line: () => Promise<HttpLine>, endpoint: HttpEndpoint) => Promise<void>,
 ): Promise<void> {
   const endpoints: HttpEndpoint[] = [];
-  const rest: Driver = (endpoint, options) => {
+  const noting = (open: Driver): Driver => (endpoint, options) => {
     if (endpoint.kind !== "pipes") endpoints.push(endpoint);
-    return openRestCaller(endpoint, options);
+    return open(endpoint, options);
   };
+  const drivers = { rest: noting(openRestCaller), grpc: noting(openGrpcCaller) };
   const lines: HttpLine[] = [];
-  await using host = await openHost("main", { config: isIn(CONFIG, name) ? CONFIG : BUILT_CONFIG, drivers: { rest } });
+  await using host = await openHost("main", { config: isIn(CONFIG, name) ? CONFIG : BUILT_CONFIG, drivers });
   await host.start(name);
   const endpoint = endpoints[0];
   assert.ok(endpoint !== undefined);
