@@ -1,5 +1,5 @@
 /**
- * Rows A9 to A13 through the host on gRPC and Connect: what the tests beside this folder show on REST.
+ * Rows A9 to A13 through the host on gRPC, Connect and the framed socket: what the tests beside this folder show on REST.
  * @module
  */
 import assert from "node:assert/strict";
@@ -23,12 +23,17 @@ function randomBytes(size: number): Uint8Array {
   return payload;
 }
 
+/** What makes a plugin of ours be called over this wire. */
+function keysOf(wire: string): Record<string, unknown> {
+  return wire === "socket" ? { socket: true } : { comm_type: wire };
+}
+
 async function withWorkbench(
   wire: string,
   use: (handle: PluginHandle, host: Host) => Promise<void>,
   keys: Record<string, unknown> = {},
 ): Promise<void> {
-  await withHost({ workbench: { ...workbench, comm_type: wire, ...keys } }, async (host) => {
+  await withHost({ workbench: { ...workbench, ...keysOf(wire), ...keys } }, async (host) => {
     await use(host.get("workbench"), host);
   });
 }
@@ -41,7 +46,7 @@ async function endOf(handle: PluginHandle, requestId: string): Promise<string> {
   }
 }
 
-for (const wire of ["grpc", "connect"]) {
+for (const wire of ["grpc", "connect", "socket"]) {
   test(`A9: ${wire}: ping(), exec(), info() and supports(); the state, and another process after a stop and an exit`, async () => {
     await withWorkbench(wire, async (handle, host) => {
       assert.equal(await handle.ping(), "pong");
@@ -80,7 +85,7 @@ for (const wire of ["grpc", "connect"]) {
 
   test(`A10: ${wire}: 16 MiB there and back, raw and as hex`, async () => {
     const payload = randomBytes(16 * MIB);
-    const plugin = { ...workbench, comm_type: wire };
+    const plugin = { ...workbench, ...keysOf(wire) };
     await withHost({ raw: plugin, hex: { ...plugin, dialect: "seed" } }, async (host) => {
       for (const name of ["raw", "hex"]) {
         assert.deepEqual(sha256(await host.get(name).exec("test.echo", payload)), sha256(payload));
@@ -115,11 +120,11 @@ for (const wire of ["grpc", "connect"]) {
   });
 
   test(`A11: ${wire}: a plugin with a lower limit of its own refuses with exec.too_large and still serves`, async () => {
-    const small = { ...typescriptPlugin("tests/fixtures/small_limit.ts"), comm_type: wire };
+    const small = { ...typescriptPlugin("tests/fixtures/small_limit.ts"), ...keysOf(wire) };
     await withHost({ small }, async (host) => {
       const handle = host.get("small");
       // What is far beyond the plugin's own cap an HTTP/1 server may cut off.
-      for (const size of wire === "grpc" ? [1025, 70_000, 3 * MIB, 12 * MIB, 3 * MIB] : [1025, 40_000, 60_000]) {
+      for (const size of wire !== "connect" ? [1025, 70_000, 3 * MIB, 12 * MIB, 3 * MIB] : [1025, 40_000, 60_000]) {
         await assert.rejects(handle.exec("test.echo", new Uint8Array(size)), { code: "exec.too_large", origin: "plugin" }, `${size} bytes`);
         assert.equal((await handle.exec("test.echo", new Uint8Array(1024))).length, 1024);
       }
