@@ -36,10 +36,29 @@ export function printReport(results: readonly FileResult[], names: readonly Runt
   const wrong = [...results.flatMap(findFailures), ...findUnevenFiles(results), ...findForbiddenSkips(skips)];
   printList("Skipped", skips.map(({ file, title, reason, runtimes }) => `${file}: ${title} (${runtimes.join(", ")}) ${reason}`));
   printList("Failed", wrong);
+  printMatrix(results);
   console.log();
   for (const name of names) printRuntime(name, results.filter((result) => result.runtime === name));
   console.log(formatCounts({ ...sumCounts(results), failed: wrong.length }));
   return wrong.length === 0;
+}
+
+/** Host runtime × plugin runtime × wire, from the tests whose titles name all three. */
+function printMatrix(results: readonly FileResult[]): void {
+  const cells = results.flatMap(({ cases }) => cases).flatMap(({ title, outcome }) => {
+    const [, host = "", plugin = "", wire = ""] = /^B2: (\w+) host, (\w+) plugin, (\w+)$/.exec(title) ?? [];
+    return host === "" ? [] : [{ host, plugin, wire, outcome }];
+  });
+  if (cells.length === 0) return;
+  const wires = [...new Set(cells.map(({ wire }) => wire))];
+  const rows = Map.groupBy(cells, ({ host, plugin }) => `${host.padEnd(4)} host, ${plugin.padEnd(4)} plugin`);
+  const marks = { passed: "ok", failed: "FAIL", skipped: "skip" };
+  const lines = [...rows].map(([row, inRow]) => {
+    const found = wires.map((wire) => inRow.find((cell) => cell.wire === wire));
+    return `${row}  ${found.map((cell) => (cell === undefined ? "-" : marks[cell.outcome]).padEnd(8)).join("")}`;
+  });
+  const passed = cells.filter(({ outcome }) => outcome === "passed").length;
+  printList(`Matrix, ${passed} of ${cells.length} cells`, [`${"".padEnd(24)}${wires.map((wire) => wire.padEnd(8)).join("")}`, ...lines]);
 }
 
 /** The sum as every run of tests prints it last. */

@@ -46,7 +46,8 @@ export async function withCaller<T>(
   const open = findDriver(type);
   const token = tokenFile === undefined ? undefined : await readToken(tokenFile);
   const host = context.options.host ?? "";
-  const driver = await open(endpoint, { host, plugin: at, dialect: dialectFrom(dialect), maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
+  const chosen = dialect === undefined ? undefined : dialectFrom(dialect);
+  const driver = await open(endpoint, { host, plugin: at, dialect: chosen, maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES });
   const { signal } = context.interrupt;
   try {
     return await bounded(`to ${at}`, at, { timeoutMs: DEFAULT_TIMEOUT_MS, signal }, async (left, bound) => {
@@ -55,7 +56,7 @@ export async function withCaller<T>(
       return await use({ driver, options });
     });
   } catch (error) {
-    throw explained(error, context, token);
+    throw explained(error, context, { type, token });
   } finally {
     await driver.close();
   }
@@ -68,6 +69,16 @@ export async function identify({ driver, options }: Reached): Promise<Identity> 
   return { features: [] };
 }
 
+/** Refuses the options that go with `--at` where it is missing. */
+export function forbidWithoutAt({ at, type, dialect, tokenFile }: AtOptions): void {
+  if (at === undefined && (type ?? dialect ?? tokenFile) !== undefined) {
+    throw usageError(
+      "--type, --dialect and --token-file go with --at alone",
+      "A plugin's own comm_type and dialect stand in its configuration",
+    );
+  }
+}
+
 function findDriver(type: string): Driver {
   const driver = DRIVERS.get(type);
   if (driver !== undefined) return driver;
@@ -75,9 +86,10 @@ function findDriver(type: string): Driver {
   throw new PluginError("caller.unknown_comm_type", `There is no driver for --type ${type}; there are: ${known}`);
 }
 
-function dialectFrom(given: string | undefined): "seed" | "goplugin-1" | undefined {
-  if (given === undefined || given === "seed" || given === "goplugin-1") return given;
-  throw usageError(`--dialect "${given}" is neither seed nor goplugin-1`);
+/** The dialect that `--dialect` names. */
+export function dialectFrom(dialect: string): "seed" | "goplugin-1" {
+  if (dialect === "seed" || dialect === "goplugin-1") return dialect;
+  throw usageError(`--dialect "${dialect}" is neither seed nor goplugin-1`);
 }
 
 /** Reads a program's token. */
@@ -103,14 +115,25 @@ async function prove(driver: DriverCaller, at: string, token: string, options: C
   );
 }
 
-function explained(error: unknown, { options }: CliContext, token: string | undefined): unknown {
-  if (!isPluginError(error) || error.hint !== undefined) return error;
+function explained(error: unknown, { options }: CliContext, { type, token }: { type: string; token: string | undefined }): unknown {
+  if (!isPluginError(error)) return error;
+  const others = [...DRIVERS.keys()].filter((each) => each !== type).map((each) => `--type ${each}`).join(" or ");
+  const otherWire = `If the program does not speak ${type}, try ${others}`;
   const hints: Readonly<Record<string, string | undefined>> = {
     "caller.refused": "Start the program, or correct --at",
+    "caller.bad_response": otherWire,
+    "exec.not_found": otherWire,
     "exec.unauthenticated": token === undefined ? "The program has a token: name the file that holds it with --token-file" : undefined,
     "exec.forbidden": options.host === undefined ? "--host NAME says for which host you call" : undefined,
   };
-  const hint = hints[error.code];
+  const lost = error.code === "caller.lost" ? `. ${otherWire}` : "";
+  const hint = error.hint === undefined ? hints[error.code] : `${asOptions(error.hint, others)}${lost}`;
   const { origin, plugin, cause } = error;
   return hint === undefined ? error : new PluginError(error.code, error.message, { origin, hint, cause, ...(plugin && { plugin }) });
+}
+
+/** Where there is no configuration to change, an option says the same. */
+function asOptions(hint: string, others: string): string {
+  return hint.replace(/dialect = "(\S+)" in its configuration/, "--dialect $1")
+    .replace("compare comm_type in the plugin's configuration", `try ${others}`);
 }

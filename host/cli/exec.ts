@@ -6,7 +6,7 @@ import type { Bytes } from "../../protocol/caller.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import { encodeHex } from "../../protocol/hex.ts";
 import { sendingProblem } from "../../protocol/reserved.ts";
-import { type AtOptions, withCaller } from "./at.ts";
+import { type AtOptions, forbidWithoutAt, withCaller } from "./at.ts";
 import { answer, type CliContext, EXIT, usageError } from "./context.ts";
 import { type PayloadOptions, readPayload } from "./payload.ts";
 import { withHost } from "./session.ts";
@@ -37,11 +37,12 @@ interface Arguments {
   readonly text: string | undefined;
 }
 
-function readArguments(args: readonly string[], { at, as, type, tokenFile }: ExecOptions): Arguments {
+function readArguments(args: readonly string[], options: ExecOptions): Arguments {
+  const { at, as } = options;
   const [plugin, command, text, ...more] = at === undefined ? args : [undefined, ...args];
   if (command === undefined) throw usageError(at === undefined ? "exec needs NAME and COMMAND" : "exec --at needs COMMAND");
   if (more.length > 0) throw usageError(`There is an argument too many: "${more[0]}"`, "Write a payload with spaces in quotes");
-  if (at === undefined && (type ?? tokenFile) !== undefined) throw usageError("--type and --token-file go with --at alone");
+  forbidWithoutAt(options);
   if (as !== undefined && as !== "hex" && as !== "json") throw usageError(`--as is "hex" or "json", not "${as}"`);
   const problem = sendingProblem(command);
   if (problem !== undefined) throw usageError(problem);

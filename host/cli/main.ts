@@ -117,6 +117,8 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     );
   add("try [command...]", "start a plugin under development, check it, take commands for it, start it again when a file changes")
     .usage("[options] -- COMMAND...")
+    .option("--type <type>", "what the plugin speaks, rest, grpc or connect (default: rest)")
+    .option("--dialect <dialect>", "how it writes payloads on grpc and connect, seed or goplugin-1 (default: as it says, else seed)")
     .option("--echo <command>", "a command that gives back its payload (default: hello.echo)")
     .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => program.options.filter(({ long }) => long === "--debug") })
     .action((command: string[], options: TryOptions) =>
@@ -145,8 +147,8 @@ const EXAMPLES: Readonly<Record<string, string | undefined>> = {
   exec: "\nExamples:\n  polyplug exec hello hello.echo 'good morning'\n  polyplug exec hello hello.echo - < photo.jpg > copy.jpg\n" +
     "  polyplug exec hello hello.echo --hex 00ff --as hex\n  polyplug exec --at http://127.0.0.1:8080 hello.echo hi",
   run: "\nExample:\n  polyplug run hello",
-  conform: "\nExamples:\n  polyplug conform hello --level full\n  polyplug conform --at http://127.0.0.1:8080 --echo demo.echo",
-  try: "\nExample:\n  polyplug try -- deno run -A plugin.ts",
+  conform: "\nExamples:\n  polyplug conform hello --level full\n  polyplug conform --at http://127.0.0.1:8080 --type grpc --echo demo.echo",
+  try: "\nExamples:\n  polyplug try -- deno run -A plugin.ts\n  polyplug try --type grpc -- ./plugin",
   checksum: "\nExample:\n  polyplug checksum plugin.ts",
   register: "\nExample:\n  polyplug register plugins/hello --grant",
   unregister: "\nExample:\n  polyplug unregister hello",

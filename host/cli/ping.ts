@@ -3,7 +3,7 @@
  * @module
  */
 import type { Host } from "../host.ts";
-import { type AtOptions, identify, withCaller } from "./at.ts";
+import { type AtOptions, forbidWithoutAt, identify, withCaller } from "./at.ts";
 import { answer, type CliContext, EXIT, tellError, usageError } from "./context.ts";
 import { withHost } from "./session.ts";
 import { formatTable } from "./table.ts";
@@ -16,7 +16,7 @@ export async function ping(context: CliContext, names: readonly string[], option
     return await pingAddress(context, options);
   }
   if (names.length === 0) throw usageError("ping needs NAME, or --at ADDRESS");
-  if ((options.type ?? options.tokenFile) !== undefined) throw usageError("--type and --token-file go with --at alone");
+  forbidWithoutAt(options);
   return await withHost(context, (host) => pingPlugins(context, host, [...new Set(names)]));
 }
 

@@ -6,8 +6,9 @@ import { stat } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
 import process from "node:process";
 import { isName } from "../../protocol/names.ts";
+import type { Dialect } from "../../protocol/grpc/wire.ts";
 import type { ConfigInput } from "../config/locate.ts";
-import { type CheckResult, conform, type ConformReport, type ConformTarget } from "../conform/conform.ts";
+import { type CheckResult, type CommType, conform, type ConformReport, type ConformTarget } from "../conform/conform.ts";
 import { formatResult, formatSummary } from "../conform/report.ts";
 import type { PluginHandle } from "../handle.ts";
 import { type Host, openHost } from "../host.ts";
@@ -21,6 +22,9 @@ import { killAll } from "./session.ts";
 export interface TrialOptions {
   /** The program and its arguments. */
   readonly command: readonly string[];
+  /** What it is to speak. */
+  readonly commType: CommType;
+  readonly dialect?: Dialect;
   /** A command that gives back its payload. */
   readonly echo: string;
   /** Where its data folder is made. */
@@ -119,11 +123,12 @@ export class Trial {
   }
 
   async #open(): Promise<Opened> {
-    const { command: [exec = "", ...args], stateDir } = this.#options;
+    const { command: [exec = "", ...args], stateDir, commType, dialect } = this.#options;
     const file = await firstFile([...args]) ?? await findProgram("plugin", exec, process.cwd());
     const name = nameFrom(file);
     const { host: caller = "try" } = this.#context.options;
-    const plugin = { exec, exec_args: args, exec_file: file, cwd: process.cwd() };
+    const wire = { comm_type: commType, ...(dialect === undefined ? {} : { dialect }) };
+    const plugin = { exec, exec_args: args, exec_file: file, cwd: process.cwd(), ...wire };
     const config: ConfigInput = {
       settings: { allow_unverified: true, state_dir: stateDir },
       plugins: { [name]: plugin },
@@ -131,10 +136,10 @@ export class Trial {
     };
     const screen = createScreen(this.#context, { afterExit: "the next command starts it again" });
     screen.align([name]);
-    const { driver, target } = createObserver();
+    const { drivers, target } = createObserver();
     const host = await openHost(caller, {
       config,
-      drivers: { rest: driver },
+      drivers,
       // A refusal is also what the start throws.
       onLog: (record) => void (record.level === "error" && record.values["stream"] === undefined || screen.log(record)),
     });

@@ -8,6 +8,8 @@ import { basename, join } from "node:path";
 import { sendingProblem } from "../../protocol/reserved.ts";
 import { DEFAULT_ECHO } from "../conform/conform.ts";
 import { visible, visibleBytes } from "../visible.ts";
+import { dialectFrom } from "./at.ts";
+import { commTypeFrom } from "./conform.ts";
 import { type CliContext, EXIT, say, tellError, usageError } from "./context.ts";
 import { inputLines } from "./input_lines.ts";
 import { Trial } from "./trial.ts";
@@ -15,20 +17,26 @@ import { watchFiles } from "./watch_files.ts";
 
 /** The options of `try`. */
 export interface TryOptions {
+  /** The wire; default `rest`. */
+  readonly type?: string;
+  /** How the plugin writes payloads on gRPC and Connect; default: as it says, else `seed`. */
+  readonly dialect?: string;
   /** A command that gives back its payload. */
   readonly echo?: string;
 }
 
 /** Starts the plugin, and starts it again when a file of its command changes, until `quit`, the end of stdin or Ctrl-C. */
-export async function tryPlugin(context: CliContext, command: readonly string[], { echo = DEFAULT_ECHO }: TryOptions): Promise<number> {
+export async function tryPlugin(context: CliContext, command: readonly string[], options: TryOptions): Promise<number> {
+  const { echo = DEFAULT_ECHO, type, dialect } = options;
   if (command[0] === undefined || command[0] === "") {
     throw usageError("try needs the command that starts the plugin", "For example: polyplug try -- deno run -A plugin.ts");
   }
   if (context.options.json === true) throw usageError("try has no --json", "polyplug conform --json and polyplug exec --json have it");
   if (context.options.config !== undefined) throw usageError("try reads no configuration, so --config says nothing to it");
+  const wire = { commType: commTypeFrom(type), ...(dialect === undefined ? {} : { dialect: dialectFrom(dialect) }) };
   const stateDir = await mkdtemp(join(tmpdir(), "polyplug-try-"));
   try {
-    const trial = new Trial(context, { command, echo, stateDir });
+    const trial = new Trial(context, { command, echo, stateDir, ...wire });
     const watch = await watchFiles(
       command,
       (path) => void trial.restart(`${visible(basename(path))} was saved`).then(() => showPrompt(context)),

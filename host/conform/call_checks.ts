@@ -3,9 +3,9 @@
  * say whether answers have the wire's form; what is checked here is what they carry.
  * @module
  */
-import type { Check, CheckContext, Finding } from "./check.ts";
-import { visibleBytes } from "./evidence.ts";
-import type { Peer, Reply } from "./peer.ts";
+import type { Check } from "./check.ts";
+import { echoes, found, isEcho, responds } from "./expect.ts";
+import type { Reply } from "./peer.ts";
 
 const text = new TextEncoder();
 const SECTION = 3;
@@ -22,8 +22,8 @@ export const FIRST_CHECKS: readonly Check[] = [
     level: "core",
     section: SECTION,
     advice:
-      "Listen on 127.0.0.1 at the port that you are given and answer ping as often as it is asked; a plugin that serves certain hosts alone is checked with --host NAME",
-    run: async ({ peer }) => found(await peer.ping(), "a right answer", ({ kind }) => kind === "answered" || kind === "unreadable"),
+      "Listen on 127.0.0.1 at the port that you are given and answer ping as often as it is asked; a plugin that serves certain hosts alone is checked with --host NAME, one that speaks gRPC or Connect with that --type",
+    run: async ({ peer }) => found(await peer.ping(), "a right answer", responds),
   },
 ];
 
@@ -34,12 +34,12 @@ export const EXEC_CHECKS: readonly Check[] = [
     title: "exec is answered",
     level: "core",
     section: SECTION,
-    needs: ["ping"],
+    needs: ["ping", "dialect"],
     advice:
       "Answer exec by running the command that the request names, on the connection that it came on, with a content-length that is the number of its bytes",
     run: async ({ peer, echo }) => {
       const reply = await peer.exec(echo, text.encode("Hello"));
-      if (reply.outcome.kind === "answered" || reply.outcome.kind === "unreadable") return undefined;
+      if (responds(reply.outcome)) return undefined;
       const advice = refusalAdvice(reply.outcome, echo);
       return { sent: reply.sent, came: reply.came, expected: "a right answer", ...(advice === undefined ? {} : { advice }) };
     },
@@ -107,7 +107,11 @@ export const LAST_CHECKS: readonly Check[] = [
     needs: ["exec.echo"],
     advice: "Answer calls that are open at once each by itself: keep what belongs to one call in local variables, not in shared ones",
     run: async (context) => {
-      const findings = await Promise.all(AT_ONCE.map((payload) => echoes(context, payload)));
+      const { peer, echo } = context;
+      const line = peer.line();
+      const call = (payload: Uint8Array) => line.isShared ? line.exec({ command: echo, payload }) : peer.exec(echo, payload);
+      const findings = await Promise.all(AT_ONCE.map(async (payload) => isEcho(await call(payload), payload)));
+      line.close();
       const wrong = findings.find((each) => each !== undefined);
       return wrong && { ...wrong, sent: `${AT_ONCE.length} calls at once, among them ${wrong.sent}` };
     },
@@ -121,7 +125,7 @@ export const LAST_CHECKS: readonly Check[] = [
     advice:
       "Leave nothing behind that changes later calls: an earlier request, a wrong one or many at once, has broken something in the plugin",
     run: async (context) => {
-      const ping = found(await context.peer.ping(), "a right answer", ({ kind }) => kind === "answered" || kind === "unreadable");
+      const ping = found(await context.peer.ping(), "a right answer", responds);
       return ping ?? await echoes(context, text.encode("still here"));
     },
   },
@@ -134,20 +138,4 @@ function refusalAdvice(outcome: Reply["outcome"], echo: string): string | undefi
     return "The plugin asks for a token: give the one that it was started with, by --token-file FILE";
   }
   return `The checks need a command that gives back its payload: add "${echo}", or name yours with --echo COMMAND`;
-}
-
-/** Calls the echo command; gives what was wrong with the answer. */
-export async function echoes<P extends Peer>({ peer, echo }: CheckContext<P>, payload: Uint8Array): Promise<Finding | undefined> {
-  return found(await peer.exec(echo, payload), `the same ${payload.length} bytes back`, (outcome) => isEcho(outcome, payload));
-}
-
-function isEcho(outcome: Reply["outcome"], payload: Uint8Array): boolean {
-  if (outcome.kind !== "answered" || outcome.bytes.length !== payload.length) return false;
-  return outcome.bytes.every((byte, index) => byte === payload[index]);
-}
-
-function found(reply: Reply, expected: string, holds: (outcome: Reply["outcome"]) => boolean): Finding | undefined {
-  if (holds(reply.outcome)) return undefined;
-  const bytes = reply.outcome.kind === "answered" ? ` (${reply.outcome.bytes.length} bytes: ${visibleBytes(reply.outcome.bytes, 60)})` : "";
-  return { sent: reply.sent, expected, came: `${reply.came}${bytes}` };
 }

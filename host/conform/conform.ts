@@ -5,19 +5,30 @@
  */
 import { DEFAULT_MAX_PAYLOAD_BYTES } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
-import type { Level } from "./check.ts";
+import type { Dialect } from "../../protocol/grpc/wire.ts";
+import type { Check, CheckContext, Level } from "./check.ts";
 import type { HttpEndpoint } from "./http_line.ts";
+import type { Peer, PeerOptions } from "./peer.ts";
 import { REST_CHECKS } from "./rest_checks.ts";
 import { RestPeer } from "./rest_peer.ts";
-import { type CheckResult, runChecks } from "./run_checks.ts";
+import { type CheckResult, runChecks, type RunOptions } from "./run_checks.ts";
 
 export type { Finding, Level } from "./check.ts";
 export type { CheckResult } from "./run_checks.ts";
+
+/** The wires that can be checked. */
+export const COMM_TYPES = ["rest", "grpc", "connect"] as const;
+/** One of them. */
+export type CommType = typeof COMM_TYPES[number];
 
 /** What is known of the plugin. */
 export interface ConformTarget {
   /** Where it listens: `http://127.0.0.1:41234` or `unix:/path`. */
   readonly address: string;
+  /** What it speaks. Default `rest`. */
+  readonly commType?: CommType;
+  /** How it writes payloads on gRPC and Connect where the caller does not say. Default `seed`, hex. */
+  readonly dialect?: Dialect;
   /** What it got as POLYPLUG_TOKEN. It is sent to a plugin that says `x-polyplug`, even before its proof was looked at. */
   readonly token?: string;
   /** What it got as POLYPLUG_MAX_PAYLOAD, in bytes. Default 16 MiB. */
@@ -45,6 +56,7 @@ export interface ConformOptions {
 /** What a run found. */
 export interface ConformReport {
   readonly address: string;
+  readonly commType: CommType;
   readonly level: Level;
   /** In the order in which the checks were made. */
   readonly results: readonly CheckResult[];
@@ -60,20 +72,49 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 
 /**
  * Checks a plugin that runs. A fault of the plugin, even that nobody answers, is a result and not an error.
- * @throws {RangeError} when the address is neither an http URL nor `unix:/path`.
+ * @throws {RangeError} when the address is neither an http URL nor `unix:/path`, or nothing is known of the wire.
  */
 export async function conform(target: ConformTarget, options: ConformOptions = {}): Promise<ConformReport> {
   const { level = "core", echo = DEFAULT_ECHO, mayEnd = false, timeoutMs = DEFAULT_TIMEOUT_MS, signal, onResult = () => {} } = options;
-  const { token, host = "conform", maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES } = target;
-  const peer = new RestPeer(endpointOf(target.address), { host, token, timeoutMs, maxPayloadBytes, signal });
+  const { token, host = "conform", maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, commType = "rest", dialect = "seed" } = target;
+  const run = await openRun(commType, endpointOf(target.address), { host, token, timeoutMs, maxPayloadBytes, signal, dialect });
   try {
     signal?.throwIfAborted();
-    const results = await runChecks(REST_CHECKS, { level, context: { peer, echo, token, maxPayloadBytes }, mayEnd, onResult });
+    const results = await run.make({ level, context: { echo, token, maxPayloadBytes }, mayEnd, onResult });
     const count = (kind: CheckResult["kind"]) => results.filter((result) => result.kind === kind).length;
-    return { address: target.address, level, results, passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
+    const counts = { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
+    return { address: target.address, commType, level, results, ...counts };
   } finally {
-    await peer.close();
+    await run.close();
   }
+}
+
+/** A wire's checks and peer, which fit each other. */
+interface Run {
+  make(options: RunSettings): Promise<readonly CheckResult[]>;
+  close(): Promise<void>;
+}
+
+type RunSettings = Omit<RunOptions<Peer>, "context"> & { readonly context: Omit<CheckContext<Peer>, "peer"> };
+
+async function openRun(commType: CommType, endpoint: HttpEndpoint, options: PeerOptions & { readonly dialect: Dialect }): Promise<Run> {
+  switch (commType) {
+    case "rest":
+      return runFrom({ peer: new RestPeer(endpoint, options), checks: REST_CHECKS });
+    case "grpc":
+      return runFrom((await import("./rpc_wires.ts")).openGrpcWire(endpoint, options));
+    case "connect":
+      return runFrom((await import("./rpc_wires.ts")).openConnectWire(endpoint, options));
+    default:
+      throw new RangeError(`commType must be one of ${COMM_TYPES.join(", ")}, not ${JSON.stringify(commType)}`);
+  }
+}
+
+function runFrom<P extends Peer>({ peer, checks }: { readonly peer: P; readonly checks: readonly Check<P>[] }): Run {
+  return {
+    make: ({ context, ...settings }) => runChecks(checks, { ...settings, context: { ...context, peer } }),
+    close: () => peer.close(),
+  };
 }
 
 function endpointOf(address: string): HttpEndpoint {

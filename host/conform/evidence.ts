@@ -21,3 +21,14 @@ export function visibleBytes(bytes: Uint8Array, most: number = MOST_CHARS): stri
   const whole = bytes.length <= 4 * most && head.length === text.length;
   return whole ? escaped(text) : `${escaped(head)}… (${bytes.length} bytes in all)`;
 }
+
+/** The headers of a request that are not as usual, as the end of its description. */
+export function unusual(headers: Readonly<Record<string, string>>, usual: Readonly<Record<string, string | undefined>>): string {
+  const others = Object.entries(headers).filter(([name, value]) => usual[name] !== value).map(([name, value]) => `${name}: ${value}`);
+  return others.length === 0 ? "" : ` with ${others.join(", ")}`;
+}
+
+/** Takes the token out; a check sends a part of it, too. */
+export function withoutToken(text: string, token: string | undefined): string {
+  return token === undefined ? text : text.replaceAll(token, "<token>").replaceAll(token.slice(0, -1), "<token without its end>");
+}

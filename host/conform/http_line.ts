@@ -19,6 +19,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** How it is described, when the bytes say little to people. */
+  readonly shown?: string;
 }
 
 /** An answer as it came. */
@@ -134,11 +136,19 @@ export async function openHttpLine(
   endpoint: HttpEndpoint,
   { mostBytes, signal }: { readonly mostBytes: number; readonly signal: AbortSignal },
 ): Promise<HttpLine> {
+  const socket = await openSocket(endpoint, signal);
+  return new HttpLine(socket, endpoint.kind === "unix" ? "localhost" : endpoint.url.host, mostBytes);
+}
+
+/**
+ * Connects a socket; the signal gives it up.
+ * @throws {NoAnswer} when it cannot.
+ */
+export async function openSocket(endpoint: HttpEndpoint, signal: AbortSignal): Promise<Socket> {
   const place = endpoint.kind === "unix"
     ? { path: endpoint.path }
     : { host: endpoint.url.hostname.replace(/^\[|\]$/g, ""), port: Number(endpoint.url.port || 80) };
   const socket = connect(place).setNoDelay(true);
-  const line = new HttpLine(socket, endpoint.kind === "unix" ? "localhost" : endpoint.url.host, mostBytes);
   const giveUp = () => socket.destroy();
   signal.addEventListener("abort", giveUp, { once: true });
   try {
@@ -150,5 +160,5 @@ export async function openHttpLine(
   } finally {
     signal.removeEventListener("abort", giveUp);
   }
-  return line;
+  return socket;
 }

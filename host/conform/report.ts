@@ -40,7 +40,7 @@ export function formatSummary(report: ConformReport, options: ReportOptions = {}
 
 /** The whole report. */
 export function formatReport(report: ConformReport, options: ReportOptions = {}): string {
-  const title = wrap(`${visible(report.address)}, level "${report.level}"`, 0, options).join("\n");
+  const title = wrap(`${visible(report.address)} over ${report.commType}, level "${report.level}"`, 0, options).join("\n");
   return [title, "", ...report.results.map((result) => formatResult(result, options)), "", formatSummary(report, options)].join("\n");
 }
 

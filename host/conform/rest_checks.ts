@@ -4,13 +4,14 @@
  */
 import { EXEC_CHECKS, FIRST_CHECKS, LAST_CHECKS, PAYLOAD_CHECKS } from "./call_checks.ts";
 import type { Check } from "./check.ts";
-import { CONNECTION_CHECKS } from "./rest_connections.ts";
+import { CONNECTION_CHECKS } from "./connection_checks.ts";
+import { FEATURE_CHECKS, RAW_CHECKS, SHUTDOWN_CHECKS } from "./feature_checks.ts";
+import { IDENTITY_CHECKS, TOKEN_CHECKS } from "./identity_checks.ts";
+import { LIMIT_CHECKS, WEB_PAGE_CHECKS } from "./refusal_checks.ts";
 import { BAD_REQUEST_CHECKS } from "./rest_bad.ts";
 import { EXEC_FORM_CHECKS, PING_CHECKS, REQUEST_CHECKS } from "./rest_core.ts";
-import { FEATURE_CHECKS, SHUTDOWN_CHECKS } from "./rest_features.ts";
 import { ERROR_CHECKS } from "./rest_errors.ts";
-import { IDENTITY_CHECKS, TOKEN_CHECKS } from "./rest_identity.ts";
-import { RAW_CHECKS } from "./rest_raw.ts";
+import { RAW_ERROR_CHECKS } from "./rest_raw.ts";
 import type { RestPeer } from "./rest_peer.ts";
 
 /** All of them; the runner leaves out what is not asked for. */
@@ -25,7 +26,10 @@ export const REST_CHECKS: readonly Check<RestPeer>[] = [
   ...BAD_REQUEST_CHECKS,
   ...TOKEN_CHECKS,
   ...ERROR_CHECKS,
+  ...WEB_PAGE_CHECKS,
+  ...LIMIT_CHECKS,
   ...RAW_CHECKS,
+  ...RAW_ERROR_CHECKS,
   ...CONNECTION_CHECKS,
   ...FEATURE_CHECKS,
   ...LAST_CHECKS,

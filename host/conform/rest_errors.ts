@@ -1,16 +1,13 @@
 /**
- * The checks of level `full` about section 3's error answers: statuses and codes of all that can be brought about from outside.
+ * The checks of level `full` about section 3's error answers that only REST has: their statuses, codes and JSON.
  * @module
  */
-import { isLoopbackName } from "../../protocol/endpoint.ts";
 import { encodeExecRequest } from "../../protocol/rest/wire.ts";
-import type { Check, CheckContext } from "./check.ts";
-import type { HttpRequest } from "./http_line.ts";
-import { accepted, callBody, echoCall, errorAnswer, expecting, expectingEach, refusedWith } from "./rest_expect.ts";
+import type { Check } from "./check.ts";
+import { errorAnswer, expecting, expectingEach, refusedWith } from "./rest_expect.ts";
 import type { RestPeer } from "./rest_peer.ts";
 
 const FULL = { level: "full", section: 3 } as const;
-const FORBIDDEN = refusedWith(403, "exec.forbidden");
 
 /** In the order of the table in the contract. */
 export const ERROR_CHECKS: readonly Check<RestPeer>[] = [
@@ -65,54 +62,4 @@ export const ERROR_CHECKS: readonly Check<RestPeer>[] = [
         errorAnswer(405, "exec.not_found"),
       ),
   },
-  {
-    ...FULL,
-    id: "forbidden.origin",
-    title: "requests of web pages are refused",
-    needs: ["exec"],
-    advice: "Answer every request that has an Origin header, whatever its value, with the status 403: only browsers send it",
-    run: (context) => {
-      const { peer } = context;
-      const requests = ["http://example.com", "null"].flatMap((origin) => [echoCall(context, { origin }), peer.pingRequest({ origin })]);
-      return expectingEach(peer, requests, FORBIDDEN);
-    },
-  },
-  {
-    ...FULL,
-    id: "forbidden.host",
-    title: "a foreign Host header is refused",
-    needs: ["exec"],
-    advice:
-      "Answer a request whose Host header is not localhost, 127.0.0.0/8 or [::1], with or without a port, with the status 403: a web page may give its own name this machine's address",
-    run: (context) => {
-      const { peer } = context;
-      const loopback = peer.endpoint.kind === "tcp" && isLoopbackName(peer.endpoint.url.hostname);
-      if (!loopback) return Promise.resolve({ skip: "the Host header matters on a loopback TCP address alone" });
-      const requests = ["example.com", "localhost.example.com:80"].flatMap((
-        host,
-      ) => [echoCall(context, { host }), peer.pingRequest({ host })]);
-      return expectingEach(peer, requests, FORBIDDEN);
-    },
-  },
-  {
-    ...FULL,
-    id: "limit.exact",
-    title: "a payload of exactly the limit passes",
-    needs: ["bytes.large"],
-    advice: "Take payloads up to the limit (POLYPLUG_MAX_PAYLOAD, else 16 MiB), counted in bytes after decoding, the limit itself included",
-    run: (context) => expecting(context.peer, sized(context, context.maxPayloadBytes), accepted),
-  },
-  {
-    ...FULL,
-    id: "limit.over",
-    title: "a larger payload is 413 exec.too_large",
-    needs: ["limit.exact"],
-    advice:
-      "Answer a payload over the limit (POLYPLUG_MAX_PAYLOAD, else 16 MiB) with the status 413, and read the rest of the body before you close, so that the answer arrives",
-    run: (context) => expecting(context.peer, sized(context, context.maxPayloadBytes + 1), refusedWith(413, "exec.too_large")),
-  },
 ];
-
-function sized({ peer, echo }: CheckContext<RestPeer>, size: number): HttpRequest {
-  return peer.execRequest(callBody(echo, "2e".repeat(size)));
-}

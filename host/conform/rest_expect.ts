@@ -3,12 +3,10 @@
  * @module
  */
 import { decodeHex } from "../../protocol/hex.ts";
-import { encodeExecRequest } from "../../protocol/rest/wire.ts";
-import type { CheckContext, Finding } from "./check.ts";
+import type { Finding } from "./check.ts";
 import { visible } from "./evidence.ts";
 import type { HttpAnswer, HttpRequest } from "./http_line.ts";
-import type { HttpExchange } from "./rest_line.ts";
-import { errorBody, type HeaderChanges, responseOf, type RestPeer } from "./rest_peer.ts";
+import { errorBody, responseOf, type RestPeer } from "./rest_peer.ts";
 
 /** Something that is true of a right answer, and how to say it. */
 export interface Expectation {
@@ -18,11 +16,8 @@ export interface Expectation {
 
 /** Sends a request on a connection of its own; gives what was wrong with the answer. */
 export async function expecting(peer: RestPeer, request: HttpRequest, expectation: Expectation): Promise<Finding | undefined> {
-  return unmet(await peer.send(request), expectation);
-}
-
-/** What was wrong with an answer that has come already. */
-export function unmet({ sent, came, answer }: HttpExchange, { text, holds }: Expectation): Finding | undefined {
+  const { sent, came, answer } = await peer.send(request);
+  const { text, holds } = expectation;
   return answer !== undefined && holds(answer) ? undefined : { sent, expected: text, came };
 }
 
@@ -39,37 +34,15 @@ export async function expectingEach(
   return undefined;
 }
 
-/** Sends a request and looks at one header of the answer, whatever else came; `undefined` stands for a header that is not there. */
-export async function expectingHeader(
-  peer: RestPeer,
-  request: HttpRequest,
-  name: string,
-  expectation: { readonly text: string; readonly holds: (value: string) => boolean },
-): Promise<Finding | undefined> {
-  const { sent, came, answer } = await peer.send(request);
-  const value = answer?.headers.get(name);
-  if (value !== undefined && expectation.holds(value)) return undefined;
-  const header = value === undefined ? `no header ${name}; ${came}` : `${name}: ${visible(value)}`;
-  return { sent, expected: `the header ${name}: ${expectation.text}`, came: answer === undefined ? came : header };
-}
-
 /** The body of a call with its payload as written here, right or wrong. */
 export function callBody(command: string, payload: string): string {
   return `{"command":${JSON.stringify(command)},"payload":"${payload}"}`;
-}
-
-/** A call of the echo command with the two bytes "OK". */
-export function echoCall({ peer, echo }: CheckContext<RestPeer>, changes: HeaderChanges = {}): HttpRequest {
-  return peer.execRequest(encodeExecRequest(echo, new TextEncoder().encode("OK")), changes);
 }
 
 /** That the status is this one. */
 export function status(code: number): Expectation {
   return { text: `status ${code}`, holds: (answer) => answer.status === code };
 }
-
-/** That it is a right answer by its status; which one exactly has a check of its own. */
-export const accepted: Expectation = { text: "status 202", holds: (answer) => answer.status >= 200 && answer.status < 300 };
 
 /** That it is refused, with whatever body. */
 export const refusal: Expectation = {

@@ -1,13 +1,11 @@
 /**
- * One connection to the plugin that is being checked: takes requests, gives what came in words fit to be shown. Only an abort rejects.
+ * One HTTP/1.1 connection to the plugin that is being checked: takes requests, gives what came in words fit to be shown. Only an abort rejects.
  * @module
  */
-import { isPluginError } from "../../protocol/errors.ts";
 import { HEADERS } from "../../protocol/headers.ts";
 import { JSON_TYPE, jsonCap } from "../../protocol/rest/wire.ts";
-import { bounded } from "../bounded.ts";
-import { NoAnswer } from "./byte_queue.ts";
-import { visible, visibleBytes } from "./evidence.ts";
+import { unusual, visible, visibleBytes, withoutToken } from "./evidence.ts";
+import { exchange } from "./exchange.ts";
 import { type HttpAnswer, type HttpEndpoint, type HttpLine, type HttpRequest, openHttpLine } from "./http_line.ts";
 import type { PeerOptions } from "./peer.ts";
 
@@ -19,11 +17,9 @@ export interface HttpExchange {
   readonly answer: HttpAnswer | undefined;
 }
 
-/** A large body gets more time, by this: who takes 16 MiB in hex on a busy machine is slow and not wrong. */
-const BYTES_PER_MORE_MS = 1024;
-
 /** A connection, made at its first use. */
 export class RestLine {
+  readonly isShared = false;
   readonly #endpoint: HttpEndpoint;
   readonly #options: PeerOptions;
   readonly #onSend: (sent: string) => void;
@@ -36,36 +32,42 @@ export class RestLine {
   }
 
   /** Connects and sends nothing. */
-  async open(): Promise<HttpExchange> {
-    return await this.#exchange("a connection, and nothing on it", 0, () => Promise.resolve(undefined));
+  async open(): Promise<void> {
+    await this.#exchange("a connection, and nothing on it", 0, () => Promise.resolve(undefined));
   }
 
   /** Sends a request and reads the answer to it. */
   async ask(request: HttpRequest): Promise<HttpExchange> {
-    const moreMs = Math.floor((request.body?.length ?? 0) / BYTES_PER_MORE_MS);
-    return await this.#exchange(this.#describe(request), moreMs, async (line) => {
+    return await this.#exchange(this.#describe(request), request.body?.length ?? 0, async (line) => {
       // The answer may come before all has left, when the plugin refuses what is too large.
       void line.write(line.encode(request));
       return await line.read();
     });
   }
 
-  /** Sends one half of a request: the first has the head and half of the body; the answer to the second is read. */
-  async sendHalf(half: "first" | "second", request: HttpRequest): Promise<HttpExchange> {
-    return await this.#exchange(`the ${half} half of ${this.#describe(request)}`, 0, async (line) => {
-      const bytes = line.encode(request);
-      const middle = bytes.length - Math.floor((request.body?.length ?? 0) / 2);
-      await line.write(half === "first" ? bytes.subarray(0, middle) : bytes.subarray(middle));
-      return half === "first" ? undefined : await line.read();
+  /** Sends the head of a request and half of its body. */
+  async begin(request: HttpRequest): Promise<HttpExchange> {
+    return await this.#exchange(`the first half of ${this.#describe(request)}`, 0, async (line) => {
+      await line.write(halves(line, request)[0]);
+      return undefined;
     });
   }
 
-  /** Sends a request and reads no answer. */
-  async sendOnly(request: HttpRequest): Promise<HttpExchange> {
-    return await this.#exchange(this.#describe(request), 0, async (line) => {
+  /** Sends the rest and reads the answer. */
+  async finish(request: HttpRequest): Promise<HttpExchange> {
+    return await this.#exchange(`the second half of ${this.#describe(request)}`, 0, async (line) => {
+      await line.write(halves(line, request)[1]);
+      return await line.read();
+    });
+  }
+
+  /** Sends a request, reads no answer and closes. */
+  async giveUp(request: HttpRequest): Promise<void> {
+    await this.#exchange(this.#describe(request), 0, async (line) => {
       await line.write(line.encode(request));
       return undefined;
     });
+    this.close();
   }
 
   /** Waits until the plugin closes the connection, for at most the time of one exchange. */
@@ -80,40 +82,33 @@ export class RestLine {
     this.#line?.close();
   }
 
-  async #exchange(sent: string, moreMs: number, run: (line: HttpLine) => Promise<HttpAnswer | undefined>): Promise<HttpExchange> {
-    const { signal, maxPayloadBytes } = this.#options;
-    const timeoutMs = this.#options.timeoutMs + moreMs;
+  async #exchange(sent: string, bytes: number, run: (line: HttpLine) => Promise<HttpAnswer | undefined>): Promise<HttpExchange> {
     this.#onSend(sent);
-    try {
-      const limits = { timeoutMs, ...(signal === undefined ? {} : { signal }) };
-      const answer = await bounded(sent, "", limits, async (_left, lineSignal) => {
-        this.#line ??= await openHttpLine(this.#endpoint, { mostBytes: jsonCap(maxPayloadBytes), signal: lineSignal });
-        return await run(this.#line);
-      });
-      return { sent, answer, came: answer === undefined ? "nothing" : describeAnswer(answer) };
-    } catch (error) {
-      this.close();
-      signal?.throwIfAborted();
-      if (error instanceof NoAnswer) return { sent, answer: undefined, came: `no answer: ${error.message}` };
-      const late = isPluginError(error) && error.code === "caller.timeout";
-      if (late) return { sent, answer: undefined, came: `no answer within ${timeoutMs} ms` };
-      throw error;
-    }
+    const exchanged = await exchange({ sent, bytes }, this.#options, async (signal) => {
+      this.#line ??= await openHttpLine(this.#endpoint, { mostBytes: jsonCap(this.#options.maxPayloadBytes), signal });
+      return await run(this.#line);
+    });
+    if ("came" in exchanged) this.close();
+    const { answer } = exchanged;
+    return { sent, answer, came: "came" in exchanged ? exchanged.came : answer === undefined ? "nothing" : describeAnswer(answer) };
   }
 
   /** A request in one line: what every request has is left out, and the token is never shown. */
-  #describe({ method, path, headers = {}, body = "" }: HttpRequest): string {
+  #describe({ method, path, headers = {}, body = "", shown }: HttpRequest): string {
     const { host, token } = this.#options;
-    const usual = new Map([[HEADERS.host as string, host], ["content-type", JSON_TYPE], ["connection", "close"]]);
-    if (token !== undefined) usual.set(HEADERS.authorization, `Bearer ${token}`);
-    const unusual = Object.entries(headers).filter(([name, value]) => usual.get(name) !== value).map(([name, value]) =>
-      `${name}: ${value}`
-    );
-    const shown = typeof body === "string" ? visible(body) : visibleBytes(body);
-    const text = `${method} ${path}${unusual.length > 0 ? ` with ${unusual.join(", ")}` : ""}${shown === "" ? "" : `, body ${shown}`}`;
-    // A check sends a part of it, too.
-    return token === undefined ? text : text.replaceAll(token, "<token>").replaceAll(token.slice(0, -1), "<token without its end>");
+    if (shown !== undefined) return shown;
+    const usual = { [HEADERS.host]: host, "content-type": JSON_TYPE, connection: "close" };
+    const authorized = token === undefined ? {} : { [HEADERS.authorization]: `Bearer ${token}` };
+    const content = typeof body === "string" ? visible(body) : visibleBytes(body);
+    const text = `${method} ${path}${unusual(headers, { ...usual, ...authorized })}${content === "" ? "" : `, body ${content}`}`;
+    return withoutToken(text, token);
   }
+}
+
+function halves(line: HttpLine, request: HttpRequest): readonly [first: Uint8Array, second: Uint8Array] {
+  const bytes = line.encode(request);
+  const middle = bytes.length - Math.floor((request.body?.length ?? 0) / 2);
+  return [bytes.subarray(0, middle), bytes.subarray(middle)];
 }
 
 /** An answer in one line. */

@@ -5,45 +5,55 @@
 import { isPluginError } from "../../protocol/errors.ts";
 import { decodeHex } from "../../protocol/hex.ts";
 import { HEADERS, parseIdentity } from "../../protocol/headers.ts";
-import { decodeAnswer, encodeExecRequest, JSON_TYPE, RAW_TYPE } from "../../protocol/rest/wire.ts";
+import { decodeAnswer, encodeExecRequest, EXEC_STATUS, isRaw, JSON_TYPE, RAW_TYPE, statusFromCode } from "../../protocol/rest/wire.ts";
+import { changed } from "./exchange.ts";
 import type { HttpAnswer, HttpEndpoint, HttpRequest } from "./http_line.ts";
-import type { Outcome, Peer, PeerIdentity, PeerOptions, Reply } from "./peer.ts";
+import { OpenLines } from "./open_lines.ts";
+import type { CallChanges, HeaderChanges, Line, Outcome, Peer, PeerIdentity, PeerOptions, Reply } from "./peer.ts";
+import { lineFrom, type WireForm } from "./peer_line.ts";
 import { type HttpExchange, RestLine } from "./rest_line.ts";
-
-/** Headers to add to the usual ones; `undefined` takes one away. */
-export type HeaderChanges = Readonly<Record<string, string | undefined>>;
 
 /** Opens nothing yet: each exchange has a connection of its own, unless a check asks for one to keep. */
 export class RestPeer implements Peer {
-  /** Where the plugin listens. */
   readonly endpoint: HttpEndpoint;
   readonly #options: PeerOptions;
-  readonly #lines = new Set<RestLine>();
+  readonly #lines: OpenLines<RestLine>;
+  readonly #form: WireForm<HttpRequest, HttpExchange>;
   #trusted = false;
-  #lastSent = "";
 
   constructor(endpoint: HttpEndpoint, options: PeerOptions) {
     this.endpoint = endpoint;
     this.#options = options;
+    this.#lines = new OpenLines((onSend) => new RestLine(endpoint, options, onSend));
+    this.#form = {
+      ping: () => this.pingRequest(),
+      exec: ({ command, payload }) => this.execRequest(encodeExecRequest(command, payload)),
+      pingReply: (exchange) => replyFrom(exchange, pingOutcome),
+      execReply: (exchange) => replyFrom(exchange, execOutcome),
+    };
   }
 
   get lastSent(): string {
-    return this.#lastSent;
+    return this.#lines.lastSent;
+  }
+
+  statusOf(code: string): string {
+    return String(statusFromCode(code));
   }
 
   async identify(): Promise<PeerIdentity> {
-    const { answer } = await this.send(this.pingRequest());
-    const header = answer?.headers.get(HEADERS.polyplug) ?? null;
+    const header = (await this.ping()).headers.get(HEADERS.polyplug) ?? null;
     this.#trusted = header !== null && this.#options.token !== undefined;
     return { knowsPolyplug: header !== null, features: parseIdentity(header, null).features };
   }
 
-  async ping(): Promise<Reply> {
-    return replyFrom(await this.send(this.pingRequest()), pingOutcome);
+  async ping(headers: HeaderChanges = {}): Promise<Reply> {
+    return replyFrom(await this.send(this.pingRequest(headers)), pingOutcome);
   }
 
-  async exec(command: string, payload: Uint8Array): Promise<Reply> {
-    return replyFrom(await this.send(this.execRequest(encodeExecRequest(command, payload))), execOutcome);
+  async exec(command: string, payload: Uint8Array, { headers = {}, raw = false }: CallChanges = {}): Promise<Reply> {
+    if (raw) return replyFrom(await this.send(this.rawRequest(command, payload, headers)), rawOutcome);
+    return replyFrom(await this.send(this.execRequest(encodeExecRequest(command, payload), headers)), execOutcome);
   }
 
   /** A ping as the host sends it. */
@@ -68,39 +78,19 @@ export class RestPeer implements Peer {
 
   /** One request on a connection of its own, which the plugin is told to close. */
   async send(request: HttpRequest): Promise<HttpExchange> {
-    const line = this.line();
-    try {
-      return await line.ask({ ...request, headers: { ...request.headers, connection: "close" } });
-    } finally {
-      line.close();
-      this.#lines.delete(line);
-    }
+    return await this.#lines.once((line) => line.ask({ ...request, headers: { ...request.headers, connection: "close" } }));
   }
 
-  /** A connection to keep, made at its first use; `close()` of the peer closes it. */
-  line(): RestLine {
-    const line = new RestLine(this.endpoint, this.#options, (sent) => this.#lastSent = sent);
-    this.#lines.add(line);
-    return line;
+  line(): Line {
+    return lineFrom(this.#lines.open(), this.#form);
   }
 
-  /** Waits until the plugin takes no connection any more; false when it still does after the time of one exchange. */
   async ended(): Promise<boolean> {
-    const deadline = performance.now() + this.#options.timeoutMs;
-    while (performance.now() < deadline) {
-      const line = this.line();
-      // A connection that was used: one without a byte on it may not have been accepted, and then its end is not told.
-      const { answer } = await line.ask(this.pingRequest());
-      if (answer === undefined) return true;
-      await line.closed();
-      line.close();
-    }
-    return false;
+    return await this.#lines.ended(this.#options.timeoutMs, async (line) => (await line.ask(this.pingRequest())).answer !== undefined);
   }
 
   close(): Promise<void> {
-    for (const line of this.#lines) line.close();
-    this.#lines.clear();
+    this.#lines.close();
     return Promise.resolve();
   }
 
@@ -132,10 +122,12 @@ export function responseOf(answer: HttpAnswer): string | undefined {
 }
 
 function replyFrom({ sent, came, answer }: HttpExchange, read: (answer: HttpAnswer) => Outcome): Reply {
-  if (answer === undefined) return { sent, came, outcome: { kind: "lost" } };
-  if (answer.status >= 200 && answer.status < 300) return { sent, came, outcome: read(answer) };
+  if (answer === undefined) return { sent, came, outcome: { kind: "lost" }, headers: new Map(), last: true };
+  const { status, headers, last } = answer;
+  if (status >= 200 && status < 300) return { sent, came, outcome: read(answer), headers, last };
   const code = errorBody(answer)?.get("code");
-  return { sent, came, outcome: { kind: "refused", code: typeof code === "string" ? code : undefined } };
+  const outcome = { kind: "refused", code: typeof code === "string" ? code : undefined, status: String(status) } as const;
+  return { sent, came, outcome, headers, last };
 }
 
 function pingOutcome(answer: HttpAnswer): Outcome {
@@ -148,7 +140,7 @@ function execOutcome(answer: HttpAnswer): Outcome {
   return bytes === undefined ? { kind: "unreadable" } : { kind: "answered", bytes };
 }
 
-function changed(headers: Readonly<Record<string, string>>, changes: HeaderChanges): Record<string, string> {
-  const entries = Object.entries({ ...headers, ...changes });
-  return Object.fromEntries(entries.filter((entry): entry is [string, string] => entry[1] !== undefined));
+function rawOutcome({ status, headers, body }: HttpAnswer): Outcome {
+  const isRight = status === EXEC_STATUS && isRaw(headers.get("content-type") ?? null);
+  return isRight ? { kind: "answered", bytes: body } : { kind: "unreadable" };
 }

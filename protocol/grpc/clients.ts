@@ -43,6 +43,11 @@ const lastStreams = new WeakMap<Http2Session, number>();
 function watch(session: Http2Session | undefined): void {
   if (session === undefined || lastStreams.has(session)) return;
   lastStreams.set(session, Infinity);
+  // The manager destroys the session within this event. Deno's HTTP/2 goes on to use what that has freed, and the process crashes.
+  for (const listener of session.listeners("goaway")) {
+    session.off("goaway", listener as () => void);
+    session.on("goaway", (...given) => queueMicrotask(() => listener(...given)));
+  }
   session.on("goaway", (_code, last) => lastStreams.set(session, last));
   // The manager leaves a broken session at the next call, which may come before the session's error, and nobody else would hear it.
   session.on("error", () => {});

@@ -14,9 +14,13 @@ import { assertNoneLeft, RUNTIME, typescriptPlugin, withFolder } from "../suppor
 import { cli, withListener } from "./cli.ts";
 
 /** Starts a plugin of ours as a person or a container would, and hands its address to `use`. */
-async function withPlugin(env: Record<string, string>, use: (address: string) => Promise<void>): Promise<void> {
+async function withPlugin(
+  env: Record<string, string>,
+  use: (address: string) => Promise<void>,
+  args: readonly string[] = [],
+): Promise<void> {
   const marker = crypto.randomUUID();
-  const { exec_args } = typescriptPlugin("tests/fixtures/workbench.ts");
+  const { exec_args } = typescriptPlugin("tests/fixtures/workbench.ts", args);
   const child = spawn(RUNTIME, exec_args as string[], {
     env: { ...process.env, ...env, TEST_MARKER: marker },
     stdio: ["pipe", "pipe", "pipe"],
@@ -113,4 +117,69 @@ test("A18: --at where nobody listens, and a type without a driver, are one error
   }
   const nano = await cli(["exec", "any", "--at", `http://127.0.0.1:${port}`, "--type", "nano"]);
   assert.match(nano.stderr, /^error\[caller\.unknown_comm_type\]: .*rest/);
+});
+
+for (const type of ["grpc", "connect"]) {
+  test(`B1: exec and ping --at call a program that already runs over ${type}, in either dialect`, async () => {
+    for (const dialect of ["seed", "goplugin-1"]) {
+      await withPlugin({}, async (address) => {
+        const at = ["--at", address, "--type", type];
+        for (const asked of [[], ["--dialect", "seed"], ["--dialect", "goplugin-1"]]) {
+          const echo = await cli(["exec", ...at, ...asked, "test.echo", "--hex", "ff008041", "--as", "hex"]);
+          assert.deepEqual(echo, { code: 0, stdout: "ff008041\n", stderr: "" });
+        }
+        assert.equal((await cli(["exec", ...at, "--host", "me", "test.from"])).stdout, '"me"');
+        assert.match((await cli(["ping", ...at])).stdout, /pong in [\d.]+ ms\nIt speaks polyplug 1, with .*raw/);
+        const unknown = await cli(["exec", ...at, "test.none"]);
+        assert.deepEqual([unknown.code, /^error\[exec\.unknown_command\]: .*test\.echo/.test(unknown.stderr)], [1, true]);
+      }, ["--comm-type", type, "--dialect", dialect]);
+    }
+  });
+
+  test(`B1: with --token-file a program proves the token over ${type} before it gets it`, async () => {
+    const token = "ab".repeat(32);
+    await withFolder(async (folder) => {
+      const [right, wrong] = [join(folder, "right"), join(folder, "wrong")];
+      await writeFile(right, token);
+      await writeFile(wrong, "cd".repeat(32));
+      await withPlugin({ POLYPLUG_PROTOCOL: "1", POLYPLUG_TOKEN: token }, async (address) => {
+        const at = ["--at", address, "--type", type];
+        assert.equal((await cli(["exec", ...at, "--token-file", right, "test.echo", "hi"])).stdout, "hi");
+        assert.match((await cli(["exec", ...at, "--token-file", wrong, "test.echo", "hi"])).stderr, /^error\[ready\.impostor\]/);
+        assert.match((await cli(["exec", ...at, "test.echo", "hi"])).stderr, /^error\[exec\.unauthenticated\]: [^]*hint: .*--token-file/);
+      }, ["--comm-type", type]);
+    });
+  });
+}
+
+test("B1: a program that is asked over a wire that it does not speak is one error that names the other wires", async () => {
+  const wrong = [["rest", ["grpc"]], ["grpc", ["rest", "connect"]]] as const;
+  for (const [serves, asked] of wrong) {
+    await withPlugin({}, async (address) => {
+      for (const type of asked) {
+        for (const command of [["ping"], ["exec", "test.echo", "hi"]]) {
+          const { code, stdout, stderr } = await cli([...command, "--at", address, "--type", type]);
+          assert.deepEqual([code, stdout], [1, ""]);
+          assert.match(stderr, /^error\[caller\.(bad_response|lost)\]: .+\n {2}hint: .+\n$/, stderr);
+          assert.match(stderr, new RegExp(`hint: .*--type ${serves}\\b`), stderr);
+          assert.doesNotMatch(stderr, /configuration/);
+        }
+      }
+    }, ["--comm-type", serves]);
+  }
+});
+
+test("A18: --type, --dialect and --token-file without --at, and a dialect that is none, are wrong usage", async () => {
+  for (const option of [["--type", "grpc"], ["--dialect", "seed"], ["--token-file", "none"]]) {
+    for (const command of [["ping", "a"], ["exec", "a", "test.echo"], ["conform", "a"]]) {
+      const { code, stderr } = await cli([...command, ...option]);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, /^error\[cli\.usage\]: --type, --dialect and --token-file go with --at alone\n {2}hint: .*comm_type/);
+    }
+  }
+  for (const command of [["ping"], ["exec", "test.echo"], ["conform"]]) {
+    const { code, stderr } = await cli([...command, "--at", "http://127.0.0.1:9", "--type", "grpc", "--dialect", "latin"]);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /^error\[cli\.usage\]: --dialect "latin" is neither seed nor goplugin-1\n/);
+  }
 });

@@ -3,6 +3,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { copyFile, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -56,6 +57,21 @@ test("B6: try reports by section what a right plugin does, sends what the prompt
   ]);
   assert.match(stderr, /^quit +stop it and end$/m);
 });
+
+for (const type of ["grpc", "connect"]) {
+  test(`B6: try --type ${type} starts the plugin on that wire, checks it there, and sends what the prompt says`, async () => {
+    for (const dialect of [[], ["--dialect", "goplugin-1"]]) {
+      const command = [...HELLO, ...dialect];
+      const { code, stdout, stderr } = await cli(["try", "--type", type, ...dialect, "--", ...command], {
+        input: "hello.echo \u00fcber\nping\n",
+      });
+      assert.equal(code, 0, stderr);
+      assert.deepEqual([...new Set(sections(stdout))], [2, 4, 6, 7, 9]);
+      assert.match(stdout, /^\d+ passed, 0 failed/m);
+      assert.ok(stdout.endsWith(`${Buffer.from("\u00fcber").toString("latin1")}\npong\n`), stdout);
+    }
+  });
+}
 
 test("B6: try says what a faulty plugin gets wrong, in which section, and what to do", python, async () => {
   const { code, stdout } = await cli(["try", "--", ...FAULTY, "--fault", "exec.200"]);
@@ -163,7 +179,21 @@ test("B6: Ctrl-C ends try and its plugin, and exits with 130", python, async () 
 });
 
 test("B6: try without a command, or with options that it has not, is wrong usage", async () => {
-  for (const args of [["try"], ["try", "--json", "--", "python3"], ["try", "--config", "a.toml", "--", "python3"]]) {
+  for (
+    const args of [["try"], ["try", "--json", "--", "python3"], ["try", "--config", "a.toml", "--", "python3"], [
+      "try",
+      "--type",
+      "nano",
+      "--",
+      "python3",
+    ], [
+      "try",
+      "--dialect",
+      "latin",
+      "--",
+      "python3",
+    ]]
+  ) {
     const { code, stderr } = await cli(args);
     assert.equal(code, 2, stderr);
     assert.match(stderr, /cli\.usage/);

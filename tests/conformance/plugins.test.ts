@@ -3,8 +3,6 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { conform, type ConformReport } from "../../host/conform/conform.ts";
@@ -51,6 +49,42 @@ for (const runtime of RUNTIMES) {
   });
 }
 
+for (const commType of ["grpc", "connect"] as const) {
+  for (const runtime of RUNTIMES) {
+    test(`B3: seen from ${RUNTIME}, hello in TypeScript on ${runtime} conforms to full over ${commType}`, async () => {
+      await withReadyPlugin([...typescriptCommand(HELLO, runtime), "--comm-type", commType], async (target) => {
+        const report = await conform({ ...target, commType }, { level: "full", mayEnd: true });
+        assertPassed(report, "forbidden.x_host");
+        assert.ok(report.passed >= 45);
+      });
+    });
+  }
+
+  test(`B1: hello in the dialect goplugin-1 conforms to full over ${commType}, and is known by it when it is taken for the seed's`, async () => {
+    const command = [...typescriptCommand(HELLO, RUNTIME), "--comm-type", commType, "--dialect", "goplugin-1"];
+    await withReadyPlugin(command, async (target) => {
+      const wrong = await conform({ ...target, commType }, { level: "full" });
+      const [failed, ...others] = wrong.results.flatMap((result) => result.kind === "failed" ? [result] : []);
+      assert.deepEqual([failed?.id, others], ["dialect", []]);
+      assert.match(failed?.finding.advice ?? "", /the dialect "goplugin-1": check it with --dialect goplugin-1/);
+      assertPassed(
+        await conform({ ...target, commType, dialect: "goplugin-1" }, { level: "full", mayEnd: true }),
+        "forbidden.x_host",
+      );
+    });
+  });
+
+  test(`B3: full over ${commType} checks a plugin whose token is unknown as far as that goes`, async () => {
+    await withReadyPlugin([...typescriptCommand(HELLO, RUNTIME), "--comm-type", commType], async ({ address }) => {
+      const { results, failed } = await conform({ address, commType }, { level: "full" });
+      const found = results.find(({ kind }) => kind === "failed");
+      assert.deepEqual([found?.id, failed], ["exec", 1]);
+      assert.match(found?.kind === "failed" ? found.finding.came : "", /^status Unauthenticated/);
+      assert.match(found?.kind === "failed" ? found.finding.advice : "", /--token-file FILE/);
+    });
+  });
+}
+
 test("B3: a plugin that may not be ended is not, and one whose token is unknown is checked as far as that goes", async () => {
   await withReadyPlugin(typescriptCommand(HELLO, RUNTIME), async (target) => {
     assertPassed(await conform(target, { level: "full" }), "forbidden.x_host", "shutdown");
@@ -82,30 +116,16 @@ test("B3: a plugin that lists its hosts is checked as one of them", { skip: lang
   });
 });
 
-test("B3: a plugin on a Unix socket is checked, but for its Host header", async () => {
-  await withReadyPlugin(typescriptCommand(HELLO, RUNTIME), async ({ address, ...known }) => {
+for (const commType of ["rest", "grpc", "connect"] as const) {
+  test(`B3: a plugin on a Unix socket is checked over ${commType}, but for its Host header`, async () => {
     await withFolder(async (folder) => {
-      const path = join(folder, "socket");
-      const open = new Set<Socket>();
-      const server = createServer((socket) => {
-        const other = connect({ host: "127.0.0.1", port: Number(new URL(address).port) });
-        for (const each of [socket, other]) open.add(each.on("error", () => each.destroy()));
-        socket.pipe(other).pipe(socket);
-        socket.on("close", () => other.destroy());
+      const listen = `unix:${join(folder, "socket")}`;
+      const command = [...typescriptCommand(HELLO, RUNTIME), "--comm-type", commType, "--listen", listen];
+      await withReadyPlugin(command, async (target) => {
+        assert.equal(target.address, listen);
+        const report = await conform({ ...target, commType }, { level: "full" });
+        assertPassed(report, ...(commType === "grpc" ? [] : ["forbidden.host"]), "forbidden.x_host", "shutdown");
       });
-      server.listen(path);
-      await once(server, "listening");
-      try {
-        assertPassed(
-          await conform({ address: `unix:${path}`, ...known }, { level: "full" }),
-          "forbidden.host",
-          "forbidden.x_host",
-          "shutdown",
-        );
-      } finally {
-        for (const socket of open) socket.destroy();
-        await new Promise((resolve) => server.close(resolve));
-      }
     });
   });
-});
+}

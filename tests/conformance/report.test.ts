@@ -4,10 +4,12 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Check } from "../../host/conform/check.ts";
 import type { CheckResult, ConformReport } from "../../host/conform/conform.ts";
 import { visible, visibleBytes } from "../../host/conform/evidence.ts";
 import { formatReport, formatResult, formatSummary } from "../../host/conform/report.ts";
 import { REST_CHECKS } from "../../host/conform/rest_checks.ts";
+import { connectChecks, grpcChecks } from "../../host/conform/rpc_checks.ts";
 import { bytes } from "../support.ts";
 
 const about = { id: "exec.status", title: "exec has the status 202", level: "core", section: 3 } as const;
@@ -25,6 +27,7 @@ const failed: CheckResult = {
 };
 const report: ConformReport = {
   address: "http://127.0.0.1:41234",
+  commType: "rest",
   level: "core",
   results: [passed, skipped, failed],
   passed: 1,
@@ -87,16 +90,46 @@ test("B3: no line is longer than the columns, with and without colour; colour ch
   }
 });
 
-test("B3: each check has a name of its own that fits its column, a title of one line, and advice of one sentence", () => {
-  const ids = REST_CHECKS.map(({ id }) => id);
-  assert.equal(new Set(ids).size, ids.length);
-  for (const { id, title, section, advice, needs = [] } of REST_CHECKS) {
-    assert.ok(id.length < 25, id);
-    assert.ok(title.length <= 46, title);
-    assert.ok([2, 3, 6, 7, 9].includes(section), id);
-    assert.match(advice, /^[A-Z][^]*[^.]$/, id);
-    assert.doesNotMatch(advice, /\. [A-Z]|TypeScript|Promise|undefined/, id);
-    assert.deepEqual(needs.filter((need) => !ids.slice(0, ids.indexOf(id)).includes(need)), [], `${id} needs what comes later`);
+const LISTS: readonly (readonly [string, readonly Omit<Check, "run">[]])[] = [
+  ["rest", REST_CHECKS],
+  ["grpc", grpcChecks("seed")],
+  ["grpc in goplugin-1", grpcChecks("goplugin-1")],
+  ["connect", connectChecks("seed")],
+  ["connect in goplugin-1", connectChecks("goplugin-1")],
+];
+
+for (const [wire, checks] of LISTS) {
+  test(`B3: each check of ${wire} has a name of its own that fits its column, a title of one line, and advice of one sentence`, () => {
+    const ids = checks.map(({ id }) => id);
+    const known = new Set(LISTS.flatMap(([, list]) => list.map(({ id }) => id)));
+    assert.equal(new Set(ids).size, ids.length);
+    for (const { id, title, section, advice, needs = [] } of checks) {
+      assert.ok(id.length < 25, id);
+      assert.ok(title.length <= 46, title);
+      assert.ok([2, 6, 7, 9, wire === "rest" ? 3 : 4].includes(section), id);
+      assert.match(advice, /^[A-Z][^]*[^.]$/, id);
+      assert.doesNotMatch(advice, /\. [A-Z]|TypeScript|Promise|undefined/, id);
+      // What the wire does not have counts as passed.
+      const missing = needs.filter((need) => ids.includes(need) ? ids.indexOf(need) > ids.indexOf(id) : !known.has(need));
+      assert.deepEqual(missing, [], `${id} needs what comes later`);
+    }
+  });
+}
+
+test("B3: no wire but REST is told in REST's words", () => {
+  for (const [wire, checks] of LISTS.slice(1)) {
+    const words = checks.map(({ id, title, advice }) => `${wire} ${id}: ${title} ${advice}`);
+    assert.deepEqual(words.filter((text) => /\b(20|40|41)\d\b|octet-stream|GET |\/exec/.test(text)), []);
+  }
+});
+
+test("B3: the same name asks at the same level, and for the same feature, on every wire", () => {
+  const rest = new Map(REST_CHECKS.map((check) => [check.id, check]));
+  const shared = grpcChecks("seed").filter(({ id }) => rest.has(id));
+  assert.ok(shared.length > 30);
+  for (const { id, level, feature } of shared) {
+    const same = rest.get(id);
+    assert.deepEqual([id, level, feature], [id, same?.level, same?.feature]);
   }
 });
 

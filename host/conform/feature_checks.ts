@@ -1,20 +1,21 @@
 /**
- * The checks of level `full` about what a plugin lists beside raw bytes: cancel, info, shutdown.
+ * The checks of level `full` about what a plugin lists, on every wire: raw bytes, cancel, info, shutdown.
  * @module
  */
 import * as v from "valibot";
 import { INFO, SHUTDOWN } from "../../protocol/reserved.ts";
 import { HEADERS } from "../../protocol/headers.ts";
-import { encodeExecRequest } from "../../protocol/rest/wire.ts";
 import type { Check, CheckContext, Finding, NotApplicable } from "./check.ts";
-import { echoes } from "./call_checks.ts";
 import { visible } from "./evidence.ts";
-import { decodeHex } from "../../protocol/hex.ts";
-import { accepted, echoCall, expecting, refusedWith, response, unmet } from "./rest_expect.ts";
-import { responseOf, type RestPeer } from "./rest_peer.ts";
+import { answered, eachRefused, echoes, isEcho } from "./expect.ts";
+import type { Line, Peer } from "./peer.ts";
 
 const INFO_FEATURE = { level: "full", section: 6, feature: "info", needs: ["exec.answer", "bytes.empty"] } as const;
 const GIVEN_UP = 8;
+const OK: Uint8Array = new TextEncoder().encode("OK");
+const NOTHING: Uint8Array = new Uint8Array(0);
+
+const RAW = { level: "full", section: 3, feature: "raw", needs: ["exec.status", "bytes.all"] } as const;
 
 const info = v.object({
   name: v.pipe(v.string(), v.nonEmpty()),
@@ -26,8 +27,28 @@ const info = v.object({
   api: v.optional(v.string()),
 });
 
+/** Only for a plugin that lists `raw`. */
+export const RAW_CHECKS: readonly Check[] = [
+  {
+    ...RAW,
+    id: "raw",
+    title: "a raw call is answered in raw bytes",
+    advice:
+      "Take the body of an application/octet-stream call as the payload, the command from x-command, and answer 202 with the bytes themselves as application/octet-stream",
+    run: ({ peer, echo }) => echoesRaw(peer, echo, Uint8Array.from({ length: 256 }, (_, value) => value)),
+  },
+  {
+    ...RAW,
+    id: "raw.empty",
+    title: "an empty raw payload comes back empty",
+    needs: ["raw", "bytes.empty"],
+    advice: "Take an empty body for a payload of no bytes when the content type is application/octet-stream",
+    run: ({ peer, echo }) => echoesRaw(peer, echo, NOTHING),
+  },
+];
+
 /** Sections 3 and 6, but what ends the plugin. */
-export const FEATURE_CHECKS: readonly Check<RestPeer>[] = [
+export const FEATURE_CHECKS: readonly Check[] = [
   {
     // Whether the handler's own signal fires cannot be seen from outside; that other calls do not feel it can.
     level: "full",
@@ -38,15 +59,16 @@ export const FEATURE_CHECKS: readonly Check<RestPeer>[] = [
     needs: ["connections.held", "connections.dropped", "bytes.large"],
     advice: "When a connection closes, cancel the call that came on it and no other: give each call a signal of its own",
     run: async (context) => {
-      const { peer } = context;
+      const { peer, echo } = context;
+      const call = { command: echo, payload: OK };
       const open = peer.line();
       try {
-        const first = await open.sendHalf("first", echoCall(context));
-        await Promise.all(Array.from({ length: GIVEN_UP }, () => giveUp(context)));
-        const other = await echoes(context, new TextEncoder().encode("OK"));
-        if (other !== undefined) return { ...other, sent: `${GIVEN_UP} calls whose connection was closed, then ${other.sent}` };
-        const finding = unmet(await open.sendHalf("second", echoCall(context)), response("4f4b", "any case"));
-        return finding && { ...finding, sent: `${first.sent}; ${GIVEN_UP} other calls whose connection was closed; ${finding.sent}` };
+        const first = await open.begin(call);
+        await Promise.all(Array.from({ length: GIVEN_UP }, () => giveUp(context, open)));
+        const other = await echoes(context, OK);
+        if (other !== undefined) return { ...other, sent: `${GIVEN_UP} calls that were given up, then ${other.sent}` };
+        const finding = isEcho(await open.finish(call), OK);
+        return finding && { ...finding, sent: `${first}; ${GIVEN_UP} other calls that were given up; ${finding.sent}` };
       } finally {
         open.close();
       }
@@ -84,7 +106,7 @@ export const FEATURE_CHECKS: readonly Check<RestPeer>[] = [
 ];
 
 /** Section 7: the plugin ends. */
-export const SHUTDOWN_CHECKS: readonly Check<RestPeer>[] = [
+export const SHUTDOWN_CHECKS: readonly Check[] = [
   {
     level: "full",
     section: 7,
@@ -95,20 +117,24 @@ export const SHUTDOWN_CHECKS: readonly Check<RestPeer>[] = [
     needs: ["serving", "bytes.empty"],
     advice: "Answer polyplug.shutdown with an empty response at once, then finish the open calls and exit",
     run: async ({ peer }) => {
-      const exchange = await peer.send(peer.execRequest(encodeExecRequest(SHUTDOWN, new Uint8Array(0))));
-      const finding = unmet(exchange, response(""));
-      if (finding !== undefined) return finding;
+      const reply = await peer.exec(SHUTDOWN, NOTHING);
+      const finding = isEcho(reply, NOTHING);
+      if (finding !== undefined) return { ...finding, expected: "an empty response" };
       if (await peer.ended()) return undefined;
-      return { sent: exchange.sent, expected: "the plugin to exit", came: `${exchange.came}, and the plugin runs on` };
+      return { sent: reply.sent, expected: "the plugin to exit", came: `${reply.came}, and the plugin runs on` };
     },
   },
 ];
 
-/** Sends a whole call and closes its connection before the answer can be read. */
-async function giveUp(context: CheckContext<RestPeer>): Promise<void> {
-  const line = context.peer.line();
-  await line.sendOnly(echoCall(context));
-  line.close();
+async function echoesRaw(peer: Peer, command: string, payload: Uint8Array): Promise<Finding | undefined> {
+  const finding = isEcho(await peer.exec(command, payload, { raw: true }), payload);
+  return finding && { ...finding, expected: `the same ${payload.length} bytes back, raw` };
+}
+
+/** Gives a call up: on the open connection where it carries several, else on one of its own. */
+async function giveUp({ peer, echo }: CheckContext<Peer>, open: Line): Promise<void> {
+  const line = open.isShared ? open : peer.line();
+  await line.giveUp({ command: echo, payload: OK });
 }
 
 interface InfoReading {
@@ -118,11 +144,12 @@ interface InfoReading {
   readonly finding?: Finding;
 }
 
-async function readInfo(peer: RestPeer): Promise<InfoReading> {
-  const { sent, came, answer } = await peer.send(peer.execRequest(encodeExecRequest(INFO, new Uint8Array(0))));
-  const bytes = answer !== undefined && accepted.holds(answer) ? decodeHex(responseOf(answer) ?? "?") : undefined;
-  if (bytes === undefined) return { sent, came, finding: { sent, came, expected: "status 202 and a response in hex" } };
-  const text = new TextDecoder().decode(bytes);
+async function readInfo(peer: Peer): Promise<InfoReading> {
+  const reply = await peer.exec(INFO, NOTHING);
+  const { sent, came, outcome } = reply;
+  const finding = answered(reply);
+  if (finding !== undefined || outcome.kind !== "answered") return { sent, came, ...(finding && { finding }) };
+  const text = new TextDecoder().decode(outcome.bytes);
   const parsed = v.safeParse(info, parseJson(text));
   if (parsed.success) return { sent, came: visible(text), value: parsed.output };
   const issue = parsed.issues[0];
@@ -130,14 +157,12 @@ async function readInfo(peer: RestPeer): Promise<InfoReading> {
   return { sent, came: visible(text), finding: { sent, expected, came: visible(text) } };
 }
 
-async function refusesStrangers(context: CheckContext<RestPeer>): Promise<Finding | NotApplicable | undefined> {
-  const { peer } = context;
+async function refusesStrangers(context: CheckContext<Peer>): Promise<Finding | NotApplicable | undefined> {
+  const { peer, echo } = context;
   const { value } = await readInfo(peer);
   if ((value?.hosts.length ?? 0) === 0) return { skip: "the plugin lists no hosts, so every host may call it" };
-  const stranger = { [HEADERS.host]: "a-stranger" };
-  const forbidden = refusedWith(403, "exec.forbidden");
-  const { body = "" } = echoCall(context);
-  return await expecting(peer, peer.execRequest(body, stranger), forbidden) ?? await expecting(peer, peer.pingRequest(stranger), forbidden);
+  const headers = { [HEADERS.host]: "a-stranger" };
+  return await eachRefused(context, [() => peer.exec(echo, OK, { headers }), () => peer.ping(headers)], "exec.forbidden");
 }
 
 function parseJson(text: string): unknown {

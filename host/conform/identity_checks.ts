@@ -1,23 +1,24 @@
 /**
- * The checks of level `full` about section 2: what a plugin says of itself, its proof, and what it does with its token.
+ * The checks of level `full` about section 2, on every wire: what a plugin says of itself, its proof, and what it does with its token.
  * @module
  */
 import { createNonce, createToken, proofFromToken } from "../../protocol/proof.ts";
 import { HEADERS } from "../../protocol/headers.ts";
 import type { Check } from "./check.ts";
-import { echoCall, expecting, expectingEach, expectingHeader, refusedWith } from "./rest_expect.ts";
-import type { RestPeer } from "./rest_peer.ts";
+import { eachRefused, hasHeader, isRefused } from "./expect.ts";
+import type { HeaderChanges } from "./peer.ts";
 
 const FULL = { level: "full", section: 2 } as const;
 const TOKEN = { ...FULL, needsToken: true, needs: ["identity", "exec"] } as const;
-const UNAUTHENTICATED = refusedWith(401, "exec.unauthenticated");
+const UNAUTHENTICATED = "exec.unauthenticated";
+const OK: Uint8Array = new TextEncoder().encode("OK");
 /** The features that the contract knows, those of later parts included. */
 const KNOWN_FEATURES: readonly string[] = ["cancel", "event", "health", "info", "init", "raw", "shutdown", "stream"];
 
 const IDENTITY = /^1\s*;\s*features=[^;]*$/;
 
 /** What it says of itself, and how it proves it. */
-export const IDENTITY_CHECKS: readonly Check<RestPeer>[] = [
+export const IDENTITY_CHECKS: readonly Check[] = [
   {
     ...FULL,
     id: "identity",
@@ -25,8 +26,8 @@ export const IDENTITY_CHECKS: readonly Check<RestPeer>[] = [
     needs: ["ping"],
     advice:
       "Answer ping with the header `x-polyplug: 1; features=…`, its features joined by commas, or with `features=` when there are none",
-    run: ({ peer }) =>
-      expectingHeader(peer, peer.pingRequest(), HEADERS.polyplug, { text: "1; features=…", holds: (value) => IDENTITY.test(value) }),
+    run: async ({ peer }) =>
+      hasHeader(await peer.ping(), HEADERS.polyplug, { text: "1; features=…", holds: (value) => IDENTITY.test(value) }),
   },
   {
     ...FULL,
@@ -34,9 +35,9 @@ export const IDENTITY_CHECKS: readonly Check<RestPeer>[] = [
     title: "the features that it lists are known",
     needs: ["identity"],
     advice: `Write features as the contract does, in small letters; it knows ${KNOWN_FEATURES.join(", ")}`,
-    run: ({ peer }) => {
+    run: async ({ peer }) => {
       const holds = (value: string) => listed(value).every((feature) => KNOWN_FEATURES.includes(feature));
-      return expectingHeader(peer, peer.pingRequest(), HEADERS.polyplug, { text: `1; features=… of ${KNOWN_FEATURES.join(", ")}`, holds });
+      return hasHeader(await peer.ping(), HEADERS.polyplug, { text: `1; features=… of ${KNOWN_FEATURES.join(", ")}`, holds });
     },
   },
   {
@@ -49,8 +50,10 @@ export const IDENTITY_CHECKS: readonly Check<RestPeer>[] = [
     run: async ({ peer, token = "" }) => {
       for (const nonce of [createNonce(), createNonce()]) {
         const proof = await proofFromToken(token, nonce);
-        const request = peer.pingRequest({ [HEADERS.nonce]: nonce });
-        const finding = await expectingHeader(peer, request, HEADERS.proof, { text: proof, holds: (value) => value === proof });
+        const finding = hasHeader(await peer.ping({ [HEADERS.nonce]: nonce }), HEADERS.proof, {
+          text: proof,
+          holds: (value) => value === proof,
+        });
         if (finding !== undefined) return finding;
       }
       return undefined;
@@ -59,13 +62,13 @@ export const IDENTITY_CHECKS: readonly Check<RestPeer>[] = [
 ];
 
 /** What it does with calls while a token is in force. */
-export const TOKEN_CHECKS: readonly Check<RestPeer>[] = [
+export const TOKEN_CHECKS: readonly Check[] = [
   {
     ...TOKEN,
     id: "token.missing",
     title: "a call without the token is refused",
     advice: "While POLYPLUG_TOKEN is set, answer each call without `authorization: Bearer <token>` with the status 401 and do not run it",
-    run: (context) => expecting(context.peer, echoCall(context, { [HEADERS.authorization]: undefined }), UNAUTHENTICATED),
+    run: async ({ peer, echo }) => isRefused(peer, await peer.exec(echo, OK, { headers: authorized(undefined) }), UNAUTHENTICATED),
   },
   {
     ...TOKEN,
@@ -74,10 +77,10 @@ export const TOKEN_CHECKS: readonly Check<RestPeer>[] = [
     needs: ["token.missing"],
     advice: "Compare the whole header with `Bearer <token>`, in constant time: one that is only present, or begins alike, is not enough",
     run: (context) => {
-      const { token = "" } = context;
+      const { peer, echo, token = "" } = context;
       const wrong = [createToken(), token.slice(0, -1), `${token}0`, ""];
-      const calls = wrong.map((each) => echoCall(context, { [HEADERS.authorization]: `Bearer ${each}` }));
-      return expectingEach(context.peer, calls, UNAUTHENTICATED);
+      const calls = wrong.map((each) => () => peer.exec(echo, OK, { headers: authorized(`Bearer ${each}`) }));
+      return eachRefused(context, calls, UNAUTHENTICATED);
     },
   },
   {
@@ -87,10 +90,14 @@ export const TOKEN_CHECKS: readonly Check<RestPeer>[] = [
     feature: "raw",
     needs: ["token.missing"],
     advice: "Ask for the token before you look at the content type: a raw call without it is a 401 as well",
-    run: ({ peer, echo }) =>
-      expecting(peer, peer.rawRequest(echo, new TextEncoder().encode("OK"), { [HEADERS.authorization]: undefined }), UNAUTHENTICATED),
+    run: async ({ peer, echo }) =>
+      isRefused(peer, await peer.exec(echo, OK, { raw: true, headers: authorized(undefined) }), UNAUTHENTICATED),
   },
 ];
+
+function authorized(value: string | undefined): HeaderChanges {
+  return { [HEADERS.authorization]: value };
+}
 
 function listed(value: string): readonly string[] {
   return value.slice(value.indexOf("features=") + "features=".length).split(",").map((each) => each.trim()).filter((each) => each !== "");
