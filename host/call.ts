@@ -66,6 +66,7 @@ class Call<T> implements Expiring {
   #onGiveUp: ((reason: unknown) => void) | undefined;
   #launch: Launch | undefined;
   #attempt = 0;
+  #gaveUp: PluginError | undefined;
   #settled = false;
 
   constructor(what: string, options: CallOptions, target: Target, send: Send<T>) {
@@ -132,6 +133,7 @@ class Call<T> implements Expiring {
     const [requestId, attempt] = [this.#requestId, this.#attempt];
     const onGiveUp = (callback: (reason: unknown) => void) => {
       this.#onGiveUp = callback;
+      if (this.#gaveUp !== undefined) callback(this.#gaveUp);
     };
     const options = takesGiveUp === true
       ? { requestId, attempt, timeoutMs, onGiveUp }
@@ -161,6 +163,7 @@ class Call<T> implements Expiring {
 
   #giveUp(error: PluginError): void {
     this.#finish();
+    this.#gaveUp = error;
     this.#reject(error);
     this.#controller?.abort(error);
     this.#onGiveUp?.(error);

@@ -189,21 +189,27 @@ class Line {
   }
 
   /** Sends one frame that asks for an answer of the same id. */
-  ask(options: AttemptOptions, write: (batch: FrameBatch, id: number) => void): Promise<Bytes> {
+  ask({ signal, onGiveUp }: AttemptOptions, write: (batch: FrameBatch, id: number) => void): Promise<Bytes> {
     return new Promise((resolve, reject) => {
-      const { signal, onGiveUp } = options;
       if (signal?.aborted === true) return reject(signal.reason);
       if (this.#ended !== undefined) return reject(named(this.#options.plugin, refusedError("The connection was closed")));
-      const id = this.#nextId;
-      this.#nextId = id >= LAST_ID ? 1 : id + 2;
+      const id = this.#freeId();
       const giveUp = (reason: unknown) => this.#giveUp(id, signal?.aborted === true ? signal.reason : reason);
-      onGiveUp?.(giveUp);
-      signal?.addEventListener("abort", giveUp, { once: true });
       this.#pending.set(id, { resolve, reject, signal, giveUp });
       if (this.#pending.size === 1) this.#socket.ref();
       write(this.#batch, id);
       this.#schedule();
+      // Last of all: who has given up while this connection was made says so at once.
+      signal?.addEventListener("abort", giveUp, { once: true });
+      onGiveUp?.(giveUp);
     });
+  }
+
+  #freeId(): number {
+    let id = this.#nextId;
+    while (this.#pending.has(id)) id = following(id);
+    this.#nextId = following(id);
+    return id;
   }
 
   /** Ends the connection and every open call with this error. */
@@ -294,7 +300,11 @@ class Line {
   }
 }
 
-const LAST_ID = 0xffffffff - 2;
+/** The next odd number of 32 bits. */
+function following(id: number): number {
+  return id >= 0xffffffff ? 1 : id + 2;
+}
+
 const EMPTY: Bytes = new Uint8Array(0);
 const TOO_LARGE_HINT = "Raise max_payload in the plugin's configuration, or send the data in parts";
 

@@ -174,7 +174,8 @@ class Session {
   #refuseAll({ code, message }: PluginError): void {
     if (this.#ended) return;
     this.#batch.addError(0, code, message);
-    this.finish();
+    this.#flush();
+    this.#socket.end(() => this.#socket.destroy()); // Whatever the other side still sends, nobody reads it.
     this.#ended = true;
     for (const call of this.#open.values()) call.abort();
   }
