@@ -43,3 +43,14 @@ for (const wire of WIRES) {
     });
   }
 }
+
+// `conform` does not speak the framed socket; what an application does with it is asked here, its frames in tests/protocol/socket.
+for (const runtime of RUNTIMES) {
+  test(`B2: ${RUNTIME} host, ${runtime} plugin, socket`, async () => {
+    const plugin = { ...typescriptPlugin("examples/hello/plugin.ts", [], runtime), socket: true };
+    await withHost({ hello: plugin }, async (host) => {
+      await useIt(host);
+      assert.equal(host.plugins[0]?.wire, "socket");
+    });
+  });
+}
