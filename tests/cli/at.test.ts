@@ -13,6 +13,12 @@ import { test } from "node:test";
 import { assertNoneLeft, RUNTIME, typescriptPlugin, withFolder } from "../support.ts";
 import { cli, withListener } from "./cli.ts";
 
+/** Hands on the address in what a plugin has said, once it is there. */
+function resolveWhere(said: string, resolve: (address: string) => void): void {
+  const address = /http:\/\/127\.0\.0\.1:\d+/.exec(said)?.[0];
+  if (address !== undefined) resolve(address);
+}
+
 /** Starts a plugin of ours as a person or a container would, and hands its address to `use`. */
 async function withPlugin(
   env: Record<string, string>,
@@ -26,8 +32,13 @@ async function withPlugin(
     stdio: ["pipe", "pipe", "pipe"],
   });
   try {
-    const said = await Promise.race([once(child.stdout, "data"), once(child.stderr, "data")]);
-    await use(/http:\/\/127\.0\.0\.1:\d+/.exec(String(said[0]))?.[0] ?? "");
+    let said = "";
+    const address = await new Promise<string>((resolve) => {
+      for (const output of [child.stdout, child.stderr]) {
+        output.on("data", (chunk) => resolveWhere(said += chunk, resolve));
+      }
+    });
+    await use(address);
   } finally {
     process.kill(child.pid ?? 0, "SIGKILL");
     await once(child, "exit");
