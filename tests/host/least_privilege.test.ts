@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
@@ -46,10 +46,10 @@ async function runHost(folder: string, flags: Readonly<Record<string, string | u
 }
 
 /** Writes a configuration with every check of files that a host makes. */
-async function withPlugin(use: (folder: string) => Promise<void>): Promise<void> {
+async function withPlugin(use: (folder: string) => Promise<void>, keys: Record<string, unknown> = { socket: false }): Promise<void> {
   await withFolder(async (folder) => {
     const { sha256: _, ...plugin } = await copyPlain(folder, "a");
-    await writeConfig(folder, { a: { socket: false, ...plugin, exec: process.execPath, files: ["a/*.ts"] } }, { allow_unverified: true });
+    await writeConfig(folder, { a: { ...keys, ...plugin, exec: process.execPath, files: ["a/*.ts"] } }, { allow_unverified: true });
     await use(folder);
   });
 }
@@ -58,6 +58,18 @@ test("B10: a host runs under deno run with the flags that README lists", async (
   await withPlugin(async (folder) => {
     assert.deepEqual(await runHost(folder, flagsFor(folder)), { code: 0, stdout: "hello\n", stderr: "" });
   });
+});
+
+test("B10: where Deno does not allow the framed socket, a plugin that offers it is called over its comm_type", async () => {
+  await withPlugin(async (folder) => {
+    const plugin = `import { definePlugin, serve } from ${JSON.stringify(pathOf("plugin/mod.ts"))};
+await serve(definePlugin({ name: "a", version: "1.0.0", commands: { any: (payload) => payload } }));
+`;
+    await writeFile(join(folder, "a", "plugin.ts"), plugin);
+    const config = await readFile(join(folder, "config.toml"), "utf8");
+    await writeFile(join(folder, "config.toml"), config.replace(/^sha256 = .*\n/m, "").replace(/^files = .*\n/m, ""));
+    assert.deepEqual(await runHost(folder, flagsFor(folder)), { code: 0, stdout: "hello\n", stderr: "" });
+  }, {});
 });
 
 test("B10: without any one of these flags it does not, and says which is missing", async () => {
