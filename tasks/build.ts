@@ -22,7 +22,14 @@ interface Manifest {
 
 const root = join(import.meta.dirname!, "..");
 /** For people; the contract goes along, since plugins in other languages are written after it. */
-const documents = ["README.md", "CHANGES.md", "LICENSE", "protocol/README.md"];
+const documents = [
+  "README.md",
+  "CHANGES.md",
+  "LICENSE",
+  "protocol/README.md",
+  "protocol/plugin.proto",
+  "protocol/plugin_seed.proto",
+];
 
 process.exitCode = build(resolve(process.argv[2] ?? join(root, "npm")));
 

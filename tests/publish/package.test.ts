@@ -39,7 +39,15 @@ test("B9: the built package has the repository's name, version and dependencies,
 
 test("B9: the tarball has JavaScript, types and documents, and no sources, tests or machine paths", async () => {
   const { files } = installed;
-  const documents = ["package.json", "README.md", "CHANGES.md", "LICENSE", "protocol/README.md"];
+  const documents = [
+    "package.json",
+    "README.md",
+    "CHANGES.md",
+    "LICENSE",
+    "protocol/README.md",
+    "protocol/plugin.proto",
+    "protocol/plugin_seed.proto",
+  ];
   assert.deepEqual(documents.filter((file) => !files.includes(file)), []);
   const others = files.filter((file) => !documents.includes(file) && !file.endsWith(".proto"));
   assert.deepEqual(others.filter((file) => !/^(mod|(host|plugin|protocol)\/[a-z0-9_/]+)\.(js|d\.ts)$/.test(file)), []);
