@@ -39,7 +39,8 @@ export async function attachLaunch(
     wire,
     features,
     exited: new Promise<PluginExit>(() => {}), // Whether it still runs, the next call finds out.
-    run: (call) => calls.track(call(driver)),
+    begin: () => (calls.begin(), driver),
+    end: () => calls.end(),
     stop: () => driver.close(),
   };
 }

@@ -116,11 +116,24 @@ class Call<T> implements Expiring {
   #sendTo(launch: Launch): void {
     if (this.#settled) return;
     this.#launch = launch;
-    launch.run((driver) => this.#send(driver, this.#optionsFor(driver))).then((value) => {
+    this.#sent(launch.begin()).then((value) => {
+      launch.end();
       if (this.#settled) return;
       this.#finish();
       this.#resolve(value);
-    }, (error) => this.#onFailure(error));
+    }, (error) => {
+      launch.end();
+      this.#onFailure(error);
+    });
+  }
+
+  /** A driver of the application's own may throw before it returns. */
+  #sent(driver: DriverCaller): Promise<T> {
+    try {
+      return this.#send(driver, this.#optionsFor(driver));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Made when somebody asks for it: our own socket never does, and it costs more than the rest of a call. */

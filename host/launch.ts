@@ -33,8 +33,10 @@ export interface Launch {
   readonly features: readonly string[];
   /** Resolves when the process has ended, asked or not; its connections are closed then. */
   readonly exited: Promise<PluginExit>;
-  /** Runs a call on this process's connection and counts it as open until it has settled. */
-  run<T>(call: (driver: DriverCaller) => Promise<T>): Promise<T>;
+  /** What sends a call on this process's connection; it counts as open until `end()`. */
+  begin(): DriverCaller;
+  /** A call that was begun has settled. */
+  end(): void;
   /** Lets open calls finish, ends the whole process group and closes the connections. */
   stop(graceMs: number): Promise<void>;
 }
@@ -207,7 +209,8 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     wire,
     features,
     exited,
-    run: (call) => calls.track(call(driver)),
+    begin: () => (calls.begin(), driver),
+    end: () => calls.end(),
     stop: (graceMs) => {
       if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
       return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () => void await exited);

@@ -78,7 +78,9 @@ export function createDispatcher(plugin: Plugin, onShutdown: () => void): Dispat
       const run = new Run(request);
       const answer = run.start(handler);
       // What is there already needs neither a deadline nor anybody to wait.
-      return answer instanceof Promise ? open.track(run.follow(answer)) : Promise.resolve(answer);
+      if (!(answer instanceof Promise)) return Promise.resolve(answer);
+      open.begin();
+      return run.follow(answer).finally(() => open.end());
     },
     get draining() {
       return draining;

@@ -5,8 +5,10 @@
 
 /** Counts calls from when they are made until they have settled. */
 export interface OpenCalls {
-  /** Counts a call. */
-  track<T>(call: Promise<T>): Promise<T>;
+  /** One more is open. */
+  begin(): void;
+  /** One of them has settled. */
+  end(): void;
   /** Resolves when no call is open, those that came meanwhile included. */
   allAnswered(): Promise<void>;
 }
@@ -15,18 +17,16 @@ export interface OpenCalls {
 export function createOpenCalls(): OpenCalls {
   let open = 0;
   let waiting: (() => void)[] = [];
-  const done = () => {
-    open -= 1;
-    if (open > 0 || waiting.length === 0) return;
-    const all = waiting;
-    waiting = [];
-    for (const resolve of all) resolve();
-  };
   return {
-    track(call) {
+    begin() {
       open += 1;
-      call.then(done, done);
-      return call;
+    },
+    end() {
+      open -= 1;
+      if (open > 0 || waiting.length === 0) return;
+      const all = waiting;
+      waiting = [];
+      for (const resolve of all) resolve();
     },
     async allAnswered() {
       while (open > 0) await new Promise<void>((resolve) => waiting.push(resolve));
