@@ -48,13 +48,16 @@ class Queue {
     this.#waiting += 1;
     if (this.#timer === undefined) this.#arm(this.#delayMs);
     else this.#isShared = true;
+    if (this.#waiting === 1) this.#timer?.ref?.();
     return entry;
   }
 
   /** The timer of one that was alone goes with it; that of many stays for the next, and does not keep the process. */
   removed(): void {
     this.#waiting -= 1;
-    if (this.#waiting === 0 && !this.#isShared) this.#end();
+    if (this.#waiting > 0) return;
+    if (this.#isShared) this.#timer?.unref?.();
+    else this.#end();
   }
 
   #end(): void {
@@ -65,7 +68,6 @@ class Queue {
 
   #arm(delayMs: number): void {
     this.#timer = setTimeout(() => this.#expire(), Math.ceil(delayMs));
-    this.#timer.unref?.();
   }
 
   #expire(): void {

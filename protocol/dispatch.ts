@@ -80,7 +80,10 @@ export function createDispatcher(plugin: Plugin, onShutdown: () => void): Dispat
       // What is there already needs neither a deadline nor anybody to wait.
       if (!(answer instanceof Promise)) return Promise.resolve(answer);
       open.begin();
-      return run.follow(answer).finally(() => open.end());
+      const call = run.follow(answer);
+      const end = () => open.end();
+      call.then(end, end); // And not finally(), after which the answer would be handed on later than a stop that waited for it.
+      return call;
     },
     get draining() {
       return draining;

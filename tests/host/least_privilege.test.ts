@@ -8,7 +8,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { pathOf, withFolder } from "../support.ts";
+import { pathOf, RUNTIME, withFolder } from "../support.ts";
 import { copyPlain, writeConfig } from "./plugin_files.ts";
 
 /** What a plugin inherits, and what is looked at by Deno's `spawn` and `glob`, and by undici. */
@@ -49,7 +49,7 @@ async function runHost(folder: string, flags: Readonly<Record<string, string | u
 async function withPlugin(use: (folder: string) => Promise<void>, keys: Record<string, unknown> = { socket: false }): Promise<void> {
   await withFolder(async (folder) => {
     const { sha256: _, ...plugin } = await copyPlain(folder, "a");
-    await writeConfig(folder, { a: { ...keys, ...plugin, exec: process.execPath, files: ["a/*.ts"] } }, { allow_unverified: true });
+    await writeConfig(folder, { a: { ...plugin, exec: process.execPath, files: ["a/*.ts"], ...keys } }, { allow_unverified: true });
     await use(folder);
   });
 }
@@ -69,7 +69,7 @@ await serve(definePlugin({ name: "a", version: "1.0.0", commands: { any: (payloa
     const config = await readFile(join(folder, "config.toml"), "utf8");
     await writeFile(join(folder, "config.toml"), config.replace(/^sha256 = .*\n/m, "").replace(/^files = .*\n/m, ""));
     assert.deepEqual(await runHost(folder, flagsFor(folder)), { code: 0, stdout: "hello\n", stderr: "" });
-  }, {});
+  }, { exec_args: [...(RUNTIME === "deno" ? ["run", "-A", "-q", `--config=${pathOf("deno.json")}`] : []), "plugin.ts"] });
 });
 
 test("B10: without any one of these flags it does not, and says which is missing", async () => {
