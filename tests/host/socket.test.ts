@@ -10,6 +10,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
+import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { languageSkip } from "../languages.ts";
@@ -148,8 +149,8 @@ test("B12: a client in Python, standard library alone, calls a plugin of ours", 
   const env = { ...process.env, POLYPLUG_PROTOCOL: "1", POLYPLUG_TOKEN: token };
   const child = spawn(runtime, args, { env, stdio: ["pipe", "pipe", "inherit"] });
   try {
-    const [line] = await once(child.stdout, "data");
-    const { socket } = JSON.parse(String(line));
+    const [line] = await once(createInterface(child.stdout), "line"); // The one of the address may come with it.
+    const { socket } = JSON.parse(line);
     const client = (more: readonly string[], given = token) =>
       promisify(execFile)("python3", [pathOf("examples/socket/client.py"), socket, ...more], {
         env: { ...process.env, POLYPLUG_TOKEN: given },
