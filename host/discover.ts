@@ -3,6 +3,7 @@
  * @module
  */
 import { resolve } from "node:path";
+import type { Dialect } from "../protocol/caller.ts";
 import { type Endpoint, endpointFromAddress } from "../protocol/endpoint.ts";
 import { PluginError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config/parse.ts";
@@ -43,7 +44,7 @@ export interface PluginSpec {
   /** Where it already runs; then nothing is spawned, verified or stopped. */
   readonly attach: Endpoint | undefined;
   /** `undefined` when the configuration does not say: then as the plugin's features say, else as the seed does. */
-  readonly dialect: "seed" | "goplugin-1" | undefined;
+  readonly dialect: Dialect | undefined;
   /** Whether the framed socket may be used, where the plugin offers it. */
   readonly socket: boolean;
   /** Features added to those that it lists itself. */

@@ -3,15 +3,12 @@
  * @module
  */
 import process from "node:process";
-import { DEFAULT_MAX_PAYLOAD_BYTES } from "../protocol/caller.ts";
+import { DEFAULT_MAX_PAYLOAD_BYTES, type Dialect } from "../protocol/caller.ts";
 import { VARIABLES } from "../protocol/environment.ts";
 import { isLoopbackName } from "../protocol/endpoint.ts";
 
 /** The wires that a plugin can serve. */
 export type CommType = "rest" | "grpc" | "connect";
-
-/** How goplugin's two generations write payloads on gRPC and Connect. */
-export type Dialect = "seed" | "goplugin-1";
 
 /** What an author may settle; each wins over command line and environment. */
 export interface ServeOptions {

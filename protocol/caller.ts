@@ -14,6 +14,9 @@ export const DEFAULT_TIMEOUT_MS = 30_000;
 /** The largest payload and answer unless configured, in bytes (16 MiB); both sides hold one in memory. */
 export const DEFAULT_MAX_PAYLOAD_BYTES: number = 16 * 1024 * 1024;
 
+/** How goplugin's two generations write payloads on gRPC and Connect; nothing on the wire tells one from the other. */
+export type Dialect = "seed" | "goplugin-1";
+
 /** Options of one call. */
 export interface CallOptions {
   /** Milliseconds for the whole call: waiting for a start and every try. Default: the plugin's `timeout`, else 30 000. `Infinity` for none. */
@@ -54,7 +57,7 @@ export interface DriverOptions {
   /** The plugin's name in the config, for messages. */
   readonly plugin: string;
   /** How payloads are written on wires that have two ways; `undefined`: as the plugin's features say, else as the seed does. */
-  readonly dialect: "seed" | "goplugin-1" | undefined;
+  readonly dialect: Dialect | undefined;
   /** The largest payload and answer, in bytes. */
   readonly maxPayloadBytes: number;
   /** Features that the config adds to those that the plugin lists itself. */

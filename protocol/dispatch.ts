@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "./caller.ts";
 import { expireAfter, type Expiring } from "./deadlines.ts";
-import { messageOf, PluginError } from "./errors.ts";
+import { messageOf, type PluginError, refusal } from "./errors.ts";
 import { createOpenCalls } from "./open_calls.ts";
 import { infoFromPlugin, type Plugin, type PluginContext, type RawHandler } from "./plugin.ts";
 import { INFO, SHUTDOWN } from "./reserved.ts";
@@ -208,8 +208,4 @@ function readError(error: unknown): PluginError {
 function unknownCommand(plugin: Plugin, command: string): PluginError {
   const known = Object.keys(plugin.commands).sort().join(", ");
   return refusal("exec.unknown_command", `Plugin "${plugin.name}" has no command "${command}"; it has: ${known || "none"}`);
-}
-
-function refusal(code: string, message: string): PluginError {
-  return new PluginError(code, message, { origin: "plugin" });
 }

@@ -45,6 +45,18 @@ export function isPluginError(value: unknown): value is PluginError {
   return value instanceof Error && BRAND in value;
 }
 
+/** What a plugin answers in place of a result. */
+export function refusal(code: string, message: string): PluginError {
+  return new PluginError(code, message, { origin: "plugin" });
+}
+
+/** The same error, with more said about it. */
+export function withMore(error: PluginError, more: Pick<PluginErrorOptions, "plugin" | "hint">): PluginError {
+  const { code, message, origin, plugin, hint, cause } = error;
+  const said = { ...(plugin === undefined ? {} : { plugin }), ...(hint === undefined ? {} : { hint }) };
+  return new PluginError(code, message, { origin, cause, ...said, ...more });
+}
+
 /** What an unknown thrown value says, in one line. */
 export function messageOf(value: unknown): string {
   if (value instanceof Error) return value.message || value.name;

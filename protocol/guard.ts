@@ -1,12 +1,12 @@
 /**
- * Who may call a plugin: takes a request's headers, throws the refusal.
+ * Who may call a plugin, and with how much: takes a request's headers or payload, throws the refusal.
  * @module
  */
 import { isLoopbackName } from "./endpoint.ts";
-import { PluginError } from "./errors.ts";
+import { type PluginError, refusal } from "./errors.ts";
 import { HEADERS } from "./headers.ts";
 import { equalsSecret } from "./proof.ts";
-import type { ServerOptions } from "./server.ts";
+import type { PluginService } from "./server.ts";
 
 /** Gives a header of the request by its lower-case name. */
 export type HeaderOf = (name: string) => string | null | undefined;
@@ -21,13 +21,13 @@ export function checkOrigin(header: HeaderOf, listen: string): void {
   if (!isLoopbackName(name)) throw refusal("exec.forbidden", `The Host header is "${name}", not localhost, 127.0.0.1 or [::1]`);
 }
 
-export function checkToken(header: HeaderOf, { token }: ServerOptions): void {
+export function checkToken(header: HeaderOf, { token }: Pick<PluginService, "token">): void {
   if (token === undefined) return;
   const given = header(HEADERS.authorization) ?? "";
   if (!equalsSecret(given, `Bearer ${token}`)) throw refusal("exec.unauthenticated", "The call does not carry this launch's token");
 }
 
-export function checkHost(header: HeaderOf, { hosts, token }: ServerOptions): void {
+export function checkHost(header: HeaderOf, { hosts, token }: Pick<PluginService, "hosts" | "token">): void {
   if (hosts.length === 0) return;
   const host = header(HEADERS.host) ?? undefined;
   if (host === undefined && token === undefined) return;
@@ -37,6 +37,12 @@ export function checkHost(header: HeaderOf, { hosts, token }: ServerOptions): vo
   }
 }
 
-function refusal(code: string, message: string): PluginError {
-  return new PluginError(code, message, { origin: "plugin" });
+/** Keeps out a payload over the limit. */
+export function checkPayload(payload: Uint8Array, { maxPayloadBytes }: Pick<PluginService, "maxPayloadBytes">): void {
+  if (payload.length > maxPayloadBytes) throw tooLarge(maxPayloadBytes);
+}
+
+/** The refusal of a payload over the limit. */
+export function tooLarge(limit: number): PluginError {
+  return refusal("exec.too_large", `The payload has more than the limit of ${limit} bytes`);
 }

@@ -3,6 +3,7 @@
  * @module
  */
 import type { AttemptOptions, Identity } from "./caller.ts";
+import { MAX_TIMER_MS } from "./deadlines.ts";
 import { PROTOCOL_VERSION } from "./reserved.ts";
 
 /** Header names, lower-case as HTTP libraries give them. */
@@ -19,9 +20,6 @@ export const HEADERS = {
   authorization: "authorization",
 } as const;
 
-/** The largest timer that every runtime takes, in milliseconds. */
-export const MAX_TIMEOUT_MS: number = 2 ** 31 - 1;
-
 /** The headers of a call, but for its deadline, which each wire writes in its own way. */
 export function callHeaders(host: string, token: string | undefined, options: AttemptOptions): Record<string, string> {
   const headers: Record<string, string> = {
@@ -36,13 +34,13 @@ export function callHeaders(host: string, token: string | undefined, options: At
 
 /** The milliseconds that a call may still take, as wires write them: whole, at least 1; `undefined` when there is no limit that fits. */
 export function wholeTimeoutMs(timeoutMs: number | undefined): number | undefined {
-  return timeoutMs === undefined || timeoutMs > MAX_TIMEOUT_MS ? undefined : Math.max(1, Math.floor(timeoutMs));
+  return timeoutMs === undefined || timeoutMs > MAX_TIMER_MS ? undefined : Math.max(1, Math.floor(timeoutMs));
 }
 
 /** Reads them; what is not a whole number that a timer takes is no limit. */
 export function timeoutFromHeader(value: string | null | undefined): number | undefined {
   const timeoutMs = Number(value ?? Number.NaN);
-  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS ? timeoutMs : undefined;
+  return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS ? timeoutMs : undefined;
 }
 
 /** The header by which a plugin says that it knows polyplug. */

@@ -2,13 +2,14 @@
  * What every wire's server takes and gives, and what it answers to ping beside "pong".
  * @module
  */
+import type { Dialect } from "./caller.ts";
 import type { Dispatcher } from "./dispatch.ts";
 import { formatIdentity, HEADERS } from "./headers.ts";
 import { proofFromToken } from "./proof.ts";
 import { FEATURES } from "./reserved.ts";
 
-/** What a server needs to know beside the plugin itself. */
-export interface ServerOptions {
+/** A plugin as every wire's server sees it. */
+export interface PluginService {
   /** Runs the calls. */
   readonly dispatcher: Dispatcher;
   /** The only hosts that may call; empty for every host. */
@@ -17,8 +18,12 @@ export interface ServerOptions {
   readonly token: string | undefined;
   /** The largest payload, in bytes. */
   readonly maxPayloadBytes: number;
+}
+
+/** What a server of a wire that everybody speaks needs to know. */
+export interface ServerOptions extends PluginService {
   /** How payloads are written on wires that have two ways, when the caller does not say. */
-  readonly dialect: "seed" | "goplugin-1";
+  readonly dialect: Dialect;
   /** What the plugin says that it knows; default: what every plugin of ours does. */
   readonly features?: readonly string[];
   /** The address to listen on, or `unix:/path`. */

@@ -25,6 +25,11 @@ export function pathOf(file: string): string {
   return join(ROOT, file);
 }
 
+/** The keys of a plugin that make it be called over this wire. */
+export function keysOf(wire: string): Record<string, unknown> {
+  return wire === "socket" ? { socket: true } : { comm_type: wire };
+}
+
 /** The configuration of a plugin that is a TypeScript file of the repository, run by a runtime; Deno says nothing of what it fetches. */
 export function typescriptPlugin(file: string, args: readonly string[] = [], runtime: Runtime = RUNTIME): Record<string, unknown> {
   const path = pathOf(file);

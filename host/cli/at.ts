@@ -7,12 +7,13 @@ import {
   type CallOptions,
   DEFAULT_MAX_PAYLOAD_BYTES,
   DEFAULT_TIMEOUT_MS,
+  type Dialect,
   type Driver,
   type DriverCaller,
   type Identity,
 } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
-import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
+import { isPluginError, messageOf, PluginError, withMore } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import { bounded } from "../bounded.ts";
 import { DRIVERS } from "../drivers.ts";
@@ -87,7 +88,7 @@ function findDriver(type: string): Driver {
 }
 
 /** The dialect that `--dialect` names. */
-export function dialectFrom(dialect: string): "seed" | "goplugin-1" {
+export function dialectFrom(dialect: string): Dialect {
   if (dialect === "seed" || dialect === "goplugin-1") return dialect;
   throw usageError(`--dialect "${dialect}" is neither seed nor goplugin-1`);
 }
@@ -128,8 +129,7 @@ function explained(error: unknown, { options }: CliContext, { type, token }: { t
   };
   const lost = error.code === "caller.lost" ? `. ${otherWire}` : "";
   const hint = error.hint === undefined ? hints[error.code] : `${asOptions(error.hint, others)}${lost}`;
-  const { origin, plugin, cause } = error;
-  return hint === undefined ? error : new PluginError(error.code, error.message, { origin, hint, cause, ...(plugin && { plugin }) });
+  return hint === undefined ? error : withMore(error, { hint });
 }
 
 /** Where there is no configuration to change, an option says the same. */

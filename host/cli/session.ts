@@ -3,7 +3,7 @@
  * @module
  */
 import process from "node:process";
-import { isPluginError, PluginError } from "../../protocol/errors.ts";
+import { isPluginError, PluginError, withMore } from "../../protocol/errors.ts";
 import { type ConfigSource, locateConfig } from "../config/locate.ts";
 import { type HostConfig, parseConfig } from "../config/parse.ts";
 import { discoverPlugins } from "../discover.ts";
@@ -19,7 +19,7 @@ export async function findConfig({ options }: CliContext): Promise<ConfigSource>
   } catch (error) {
     if (!isPluginError(error) || error.code !== "config.not_found") throw error;
     const rule = options.config === undefined ? `${error.hint}; --config FILE names another` : "The place was chosen by --config";
-    throw new PluginError(error.code, error.message, { hint: rule, cause: error.cause });
+    throw withMore(error, { hint: rule });
   }
 }
 

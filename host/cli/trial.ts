@@ -6,7 +6,7 @@ import { stat } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
 import process from "node:process";
 import { isName } from "../../protocol/names.ts";
-import type { Dialect } from "../../protocol/grpc/wire.ts";
+import type { Dialect } from "../../protocol/caller.ts";
 import type { ConfigInput } from "../config/locate.ts";
 import { type CheckResult, type CommType, conform, type ConformReport, type ConformTarget } from "../conform/conform.ts";
 import { formatResult, formatSummary } from "../conform/report.ts";

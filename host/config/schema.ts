@@ -3,6 +3,7 @@
  * @module
  */
 import * as v from "valibot";
+import type { Dialect } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { isApiRange } from "../api_version.ts";
 
@@ -120,7 +121,7 @@ export interface PluginTable {
   readonly address?: string | undefined;
   readonly attach?: string | undefined;
   readonly socket: boolean;
-  readonly dialect?: "seed" | "goplugin-1" | undefined;
+  readonly dialect?: Dialect | undefined;
   readonly features: readonly string[];
   readonly cwd?: string | undefined;
   readonly env: Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@
  */
 import { DEFAULT_MAX_PAYLOAD_BYTES } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
-import type { Dialect } from "../../protocol/grpc/wire.ts";
+import type { Dialect } from "../../protocol/caller.ts";
 import type { Check, CheckContext, Level } from "./check.ts";
 import type { HttpEndpoint } from "./http_line.ts";
 import type { Peer, PeerOptions } from "./peer.ts";

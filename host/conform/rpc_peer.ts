@@ -3,10 +3,10 @@
  * @module
  */
 import { Code } from "@connectrpc/connect";
-import type { Bytes } from "../../protocol/caller.ts";
+import type { Bytes, Dialect } from "../../protocol/caller.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import { HEADERS, parseIdentity } from "../../protocol/headers.ts";
-import { type Dialect, encodePayload, formFromDialect, PAYLOAD, type PayloadForm, rpcError } from "../../protocol/grpc/wire.ts";
+import { encodePayload, formFromDialect, PAYLOAD, type PayloadForm, rpcError } from "../../protocol/grpc/wire.ts";
 import { unusual, visible, visibleBytes, withoutToken } from "./evidence.ts";
 import { changed } from "./exchange.ts";
 import type { HttpEndpoint } from "./http_line.ts";

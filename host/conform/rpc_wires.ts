@@ -2,7 +2,7 @@
  * gRPC and Connect as wires to check a plugin on: takes an endpoint, gives the peer and its checks. Loaded when it is asked for.
  * @module
  */
-import type { Dialect } from "../../protocol/grpc/wire.ts";
+import type { Dialect } from "../../protocol/caller.ts";
 import type { Check } from "./check.ts";
 import { ConnectLine } from "./connect_line.ts";
 import { GrpcLine } from "./grpc_line.ts";

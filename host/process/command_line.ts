@@ -2,6 +2,7 @@
  * Stage 4, command line: takes `exec_args`, a port and the dialect, gives the arguments that the plugin is started with.
  * @module
  */
+import type { Dialect } from "../../protocol/caller.ts";
 
 const FLAG = /^--?port$/;
 const FLAG_WITH_VALUE = /^(--?port)=(.*)$/;
@@ -18,7 +19,7 @@ export function portFromArgs(args: readonly string[]): number {
 }
 
 /** The arguments with the port in them: at `{port}`, else where a port flag stands, else appended. */
-export function commandLine(args: readonly string[], port: number, dialect: "seed" | "goplugin-1" | undefined): readonly string[] {
+export function commandLine(args: readonly string[], port: number, dialect: Dialect | undefined): readonly string[] {
   if (args.some((arg) => arg.includes(PLACEHOLDER))) return args.map((arg) => arg.replaceAll(PLACEHOLDER, String(port)));
   const rewritten = rewriteFlags(args, port);
   if (rewritten !== undefined) return rewritten;

@@ -2,15 +2,15 @@
  * Stage 5, ready: takes a `RunningProcess` and where it should listen, gives a `Connection` to it once it answers.
  * @module
  */
-import type { CallOptions, Driver, DriverCaller, Identity } from "../../protocol/caller.ts";
-import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
-import { isPluginError, PluginError } from "../../protocol/errors.ts";
-import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
+import type { Driver, DriverCaller } from "../../protocol/caller.ts";
+import type { Endpoint } from "../../protocol/endpoint.ts";
+import { isPluginError } from "../../protocol/errors.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
-import { PROTOCOL_VERSION, SOCKET_FEATURE } from "../../protocol/reserved.ts";
+import { SOCKET_FEATURE } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
-import { DRIVERS } from "../drivers.ts";
-import { isListening, LOOPBACK, placeFromUrl } from "./ports.ts";
+import { identify } from "./identify.ts";
+import { mayUseSocket, type Place, placeFromLine, placesFromSpec, SOCKET, socketFromLine } from "./places.ts";
+import { isListening, placeFromUrl } from "./ports.ts";
 import type { RunningProcess } from "./spawn.ts";
 import { exitError, lateError } from "./start_error.ts";
 
@@ -44,15 +44,6 @@ export interface ReadyOptions {
   readonly signal: AbortSignal;
 }
 
-/** Where to ask, over what. */
-interface Place {
-  readonly endpoint: Endpoint;
-  readonly wire: string;
-  readonly openDriver: Driver;
-}
-
-/** The name of the framed socket where wires are named. */
-const SOCKET = "socket";
 /** How long a plugin that lists the framed socket, and already answers, may take to say where that is. */
 const SOCKET_WAIT_MS = 250;
 const FIRST_PAUSE_MS = 5;
@@ -96,10 +87,7 @@ class Search {
 
   constructor(options: ReadyOptions) {
     this.#options = options;
-    const { spec, port } = options;
-    const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
-    const named = spec.attach ?? spec.address;
-    this.#places = (named === undefined ? loopback : [named]).map((endpoint) => this.#place(endpoint));
+    this.#places = placesFromSpec(options.spec, options.port, options.openDriver);
   }
 
   /** Lets the search end; what it has opened is closed. */
@@ -116,29 +104,18 @@ class Search {
   }
 
   #onReadyLine(line: ReadyLine): void {
-    const named = this.#place(placeFromLine(this.#options.spec, line));
+    const { spec, openDriver } = this.#options;
+    const named = placeFromLine(spec, line, openDriver);
     this.#places = [...this.#places.filter(({ wire }) => wire === SOCKET), named];
     this.#wake();
   }
 
   #onSocketLine(line: ReadyLine): void {
-    requireLine(this.#options.spec, line);
-    const endpoint = endpointFromAddress(line.socket ?? "");
-    const place = endpoint?.kind === "unix" && this.#mayUseSocket ? { endpoint, wire: SOCKET, openDriver: openSocket } : undefined;
+    const { spec, openDriver } = this.#options;
+    const place = socketFromLine(spec, line, openDriver);
     if (place !== undefined) this.#places = [place, ...this.#places];
     this.#socket.resolve(place);
     this.#wake();
-  }
-
-  /** An application that brings a driver of its own for this wire wants that one. */
-  get #mayUseSocket(): boolean {
-    const { spec, openDriver } = this.#options;
-    return spec.socket && DRIVERS.get(spec.commType) === openDriver;
-  }
-
-  #place(endpoint: Endpoint): Place {
-    const { spec, openDriver } = this.#options;
-    return { endpoint, wire: spec.commType, openDriver };
   }
 
   async #poll(): Promise<Connection> {
@@ -154,8 +131,9 @@ class Search {
 
   /** A plugin may answer a moment before its ready line is here, which leads to the quicker way. */
   async #preferSocket(found: Connection): Promise<Connection> {
-    const { running } = this.#options;
-    if (found.wire === SOCKET || !this.#mayUseSocket || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
+    const { spec, openDriver, running } = this.#options;
+    if (found.wire === SOCKET || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
+    if (!mayUseSocket(spec, openDriver)) return found;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), SOCKET_WAIT_MS));
     const place = await Promise.race([this.#socket.promise, late]);
@@ -173,12 +151,12 @@ class Search {
       if (!(await isListening(address, port))) return undefined;
     }
     if (this.#ended.signal.aborted) return undefined;
-    const { spec, onNotice, running } = this.#options;
+    const { spec, token, onNotice, running } = this.#options;
     const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
     let driver: DriverCaller | undefined;
     try {
       driver = await openDriver(endpoint, { host, plugin, dialect, maxPayloadBytes, features, onNotice });
-      const identity = await this.#identify(driver);
+      const identity = await identify(driver, { spec, token, signal: this.#ended.signal });
       if (running?.alive !== false && !this.#ended.signal.aborted) {
         return { endpoint, wire, driver, features: [...new Set([...identity.features, ...features])] };
       }
@@ -193,37 +171,6 @@ class Search {
     return undefined;
   }
 
-  /** One ping; a plugin that speaks polyplug must prove that it is the one that was started, and is trusted then. */
-  async #identify(driver: DriverCaller): Promise<Identity> {
-    const { spec, token } = this.#options;
-    const nonce = token === undefined ? undefined : createNonce();
-    const identity = await this.#bounded(spec.pingTimeoutMs, async (options) => {
-      if (driver.identify !== undefined) return await driver.identify(nonce, options);
-      await driver.ping(options);
-      return { features: [] };
-    });
-    if (identity.protocol === undefined && identity.proof === undefined) return identity;
-    requireProtocol(spec, identity.protocol ?? PROTOCOL_VERSION);
-    if (token === undefined || nonce === undefined) return identity;
-    if (!equalsSecret(identity.proof ?? "", await proofFromToken(token, nonce))) throw impostor(spec);
-    driver.trust?.(token);
-    return identity;
-  }
-
-  /** Gives a ping its deadline; one that hangs must not keep the search from the next. */
-  async #bounded(timeoutMs: number, ping: (options: CallOptions) => Promise<Identity>): Promise<Identity> {
-    const controller = new AbortController();
-    const late = new PluginError("caller.timeout", `It did not answer ping within ${timeoutMs} ms`);
-    const timer = setTimeout(() => controller.abort(late), timeoutMs);
-    const gaveUp = rejected([controller.signal, this.#ended.signal]);
-    try {
-      return await Promise.race([ping({ timeoutMs, signal: controller.signal }), gaveUp]);
-    } finally {
-      clearTimeout(timer);
-      controller.abort(late);
-    }
-  }
-
   async #pause(ms: number): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     await new Promise<void>((resolve) => {
@@ -232,55 +179,4 @@ class Search {
     });
     clearTimeout(timer);
   }
-}
-
-/** Rejects with the reason of the first signal that fires. */
-async function rejected(signals: readonly AbortSignal[]): Promise<never> {
-  await new Promise<void>((resolve) => {
-    for (const signal of signals) signal.addEventListener("abort", () => resolve(), { once: true });
-    if (signals.some((signal) => signal.aborted)) resolve();
-  });
-  throw signals.find((signal) => signal.aborted)?.reason;
-}
-
-/** Loaded when a plugin offers it. */
-const openSocket: Driver = async (endpoint, options) =>
-  (await import("../../protocol/socket/caller.ts")).openSocketCaller(endpoint, options);
-
-function tcp(address: string, port: number): Endpoint {
-  return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
-}
-
-function placeFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
-  requireLine(spec, line);
-  const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
-  if (endpoint === undefined) {
-    throw badLine(spec, `its address is ${JSON.stringify(line.address)}, neither an http URL with a port nor unix:/path`);
-  }
-  if (!isLocal(endpoint)) throw badLine(spec, `its address ${addressFromEndpoint(endpoint)} is not on this machine's loopback`);
-  return endpoint;
-}
-
-function requireLine(spec: PluginSpec, { polyplug, commType }: ReadyLine): void {
-  requireProtocol(spec, polyplug);
-  if (commType !== spec.commType) throw badLine(spec, `it serves "${commType ?? ""}", the configuration says "${spec.commType}"`);
-}
-
-function requireProtocol(spec: PluginSpec, version: number): void {
-  if (version === PROTOCOL_VERSION) return;
-  const message = `Plugin "${spec.name}" speaks version ${version} of the contract, this host version ${PROTOCOL_VERSION}`;
-  throw new PluginError("ready.protocol", message, {
-    plugin: spec.name,
-    hint: "Install a version of the plugin, or of the host, that shares one",
-  });
-}
-
-function badLine(spec: PluginSpec, what: string): PluginError {
-  return new PluginError("ready.bad_line", `The ready line of plugin "${spec.name}" cannot be used: ${what}`, { plugin: spec.name });
-}
-
-function impostor(spec: PluginSpec): PluginError {
-  const message = `What answers for plugin "${spec.name}" cannot prove that it is the program that was started`;
-  const hint = "Another program listens where the plugin should; end it, or give the plugin another comm_port";
-  return new PluginError("ready.impostor", message, { plugin: spec.name, hint });
 }

@@ -12,7 +12,7 @@ import { PluginError } from "../errors.ts";
 import { RpcCaller, transportOptions } from "../grpc/rpc_caller.ts";
 import { messageCap } from "../grpc/wire.ts";
 import { type HttpAnswer, type HttpClient, openHttpClient } from "../rest/clients.ts";
-import { errorFromTransport } from "../transport_error.ts";
+import { errorFromTransport } from "../call_error.ts";
 import { errorFromAnswer, isAnswer, TIMEOUT } from "./wire.ts";
 
 /**

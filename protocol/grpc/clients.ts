@@ -9,7 +9,7 @@ import type { Http2SessionManager } from "@connectrpc/connect-node";
 import type { UniversalClientRequest, UniversalClientResponse } from "@connectrpc/connect/protocol";
 import { collectBytes, concatBytes } from "../bytes.ts";
 import { messageOf, PluginError } from "../errors.ts";
-import { lostError, refusedError } from "../transport_error.ts";
+import { lostError, refusedError } from "../call_error.ts";
 
 /**
  * Sends one request, and reads no more than `cap` bytes of its answer.

@@ -5,10 +5,10 @@
 import { Code, ConnectError, type Transport } from "@connectrpc/connect";
 import type { CommonTransportOptions } from "@connectrpc/connect/protocol";
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
-import { isPluginError, PluginError } from "../errors.ts";
+import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { Plugin } from "../gen/plugin_pb.ts";
 import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
-import { lostError, refusedError } from "../transport_error.ts";
+import { answerTooLarge, lostError, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
 import {
   decodePayload,
   encodePayload,
@@ -74,18 +74,15 @@ export class RpcCaller implements DriverCaller {
 
   async exec(command: string, payload: Uint8Array = new Uint8Array(0), options: CallOptions = {}): Promise<Bytes> {
     const limit = this.#options.maxPayloadBytes;
-    if (payload.length > limit) {
-      const message = `The payload for "${command}" has ${payload.length} bytes, the limit is ${limit}; it was not sent`;
-      throw this.#named(new PluginError("caller.too_large", message, { hint: TOO_LARGE_HINT }));
-    }
     const form = this.#form;
     return await this.#guarded(options, async (signal) => {
+      if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
       const headers = { ...this.#headers(options), [PAYLOAD]: form };
       const request = { Command: command, Payload: encodePayload(payload, form) };
       const { message, header } = await this.#wire.transport.unary(Plugin.method.exec, signal, undefined, headers, request);
       const response = this.#read(responseFrom(message, EMPTY), form, header.get(PAYLOAD));
       if (form === "raw" && header.get(PAYLOAD) === null && looksLikeHex(response)) this.#noticeHex(command);
-      if (response.length > limit) throw this.#answerTooLarge();
+      if (response.length > limit) throw answerTooLarge(limit);
       return response;
     });
   }
@@ -100,9 +97,8 @@ export class RpcCaller implements DriverCaller {
     return await this.#guarded(options, async (signal) => {
       const headers = { ...this.#headers(options), ...(nonce === undefined ? {} : { [HEADERS.nonce]: nonce }) };
       const { message, header } = await this.#wire.transport.unary(Plugin.method.ping, signal, undefined, headers, {});
-      const response = responseFrom(message, "");
-      if (response === "pong") return header;
-      throw new PluginError("caller.bad_response", `The answer to ping is ${JSON.stringify(response.slice(0, 120))}, not "pong"`);
+      requirePong(responseFrom(message, ""));
+      return header;
     });
   }
 
@@ -134,11 +130,6 @@ export class RpcCaller implements DriverCaller {
     this.#options.onNotice?.(`The answer to "${command}" is all hex digits, where raw bytes were asked for; ${hint}`);
   }
 
-  #answerTooLarge(): PluginError {
-    const message = `The answer has more than the limit of ${this.#options.maxPayloadBytes} bytes`;
-    return new PluginError("caller.too_large", message, { hint: TOO_LARGE_HINT });
-  }
-
   /** Runs one exchange, gives it up with CANCEL when the signal fires, and gives every failure its code. */
   async #guarded<T>({ signal }: CallOptions, exchange: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
@@ -152,8 +143,8 @@ export class RpcCaller implements DriverCaller {
       return await exchange(controller.signal);
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      if (controller.signal.aborted) throw this.#named(lostError("it was closed", error));
-      throw this.#named(isPluginError(error) ? error : this.#errorFrom(error));
+      if (controller.signal.aborted) throw withMore(lostError("it was closed", error), { plugin: this.#options.plugin });
+      throw withMore(isPluginError(error) ? error : this.#errorFrom(error), { plugin: this.#options.plugin });
     } finally {
       this.#open.delete(controller);
       signal?.removeEventListener("abort", cancel);
@@ -164,7 +155,7 @@ export class RpcCaller implements DriverCaller {
     const error = ConnectError.from(thrown);
     if (isPluginError(error.cause)) return error.cause;
     if (this.#wire.isFromPlugin(error)) return this.#hinted(errorFromRpc(error), error);
-    if (error.code === Code.ResourceExhausted) return this.#answerTooLarge();
+    if (error.code === Code.ResourceExhausted) return answerTooLarge(this.#options.maxPayloadBytes);
     return new PluginError("caller.bad_response", `The answer is not what the contract says: ${error.rawMessage}`, { cause: error });
   }
 
@@ -173,17 +164,12 @@ export class RpcCaller implements DriverCaller {
     if (metadata.has(ERROR_CODE) || (error.code !== "exec.bad_request" && !UNREADABLE.test(error.message))) return error;
     const other = this.#form === "raw" ? "seed" : "goplugin-1";
     const hint = `If it could not read the payload, which was sent as ${this.#form}: try dialect = "${other}" in its configuration`;
-    return new PluginError(error.code, error.message, { origin: "plugin", hint });
-  }
-
-  #named({ code, message, origin, hint, cause }: PluginError): PluginError {
-    return new PluginError(code, message, { origin, plugin: this.#options.plugin, cause, ...(hint === undefined ? {} : { hint }) });
+    return withMore(error, { hint });
   }
 }
 
 /** What libraries say of a payload that they cannot read, where the status does not tell. */
 const UNREADABLE = /\bhex\b|\butf-?8\b|unmarshal|deseriali[sz]/i;
-const TOO_LARGE_HINT = "Raise max_payload in the plugin's configuration, or send the data in parts";
 const EMPTY = new Uint8Array(0);
 /** Fewer may be digits by chance. */
 const HEX_DIGITS = 8;

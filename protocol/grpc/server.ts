@@ -5,6 +5,7 @@
 import { once } from "node:events";
 import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { Plugin } from "../gen/plugin_pb.ts";
 import { HEADERS } from "../headers.ts";
@@ -44,6 +45,7 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
   });
   server.on("session", (session) => {
     sessions.add(session);
+    endLater(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => {}); // A client that breaks off, or speaks something else, harms its own connection alone.
   });
@@ -52,6 +54,17 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
   server.listen(path === undefined ? { host: options.listen, port: options.port } : { path });
   await once(server, "listening");
   return { address: addressOf(server, options.listen), close: () => close(server, sessions, sockets) };
+}
+
+/**
+ * Lets a session end after the event in which that was decided: within it, when the client says goodbye, Deno's HTTP/2 goes on to use
+ * what the end has freed, and the process crashes (denoland/deno#36788).
+ */
+function endLater(session: ServerHttp2Session): void {
+  const close = session.close.bind(session);
+  const destroy = session.destroy.bind(session);
+  session.close = (callback) => void setImmediate(close, callback);
+  session.destroy = (error, code) => void setImmediate(destroy, error, code);
 }
 
 /** Only the dispatcher keeps the deadline: Connect's own timer would warn on stderr of one that no timer takes. */

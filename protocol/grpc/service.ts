@@ -4,10 +4,10 @@
  */
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Bytes } from "../caller.ts";
-import { isPluginError, messageOf, PluginError } from "../errors.ts";
+import { isPluginError, messageOf, refusal } from "../errors.ts";
 import type { Plugin } from "../gen/plugin_pb.ts";
 import type { Plugin as SeedPlugin } from "../gen/plugin_seed_pb.ts";
-import { checkHost, checkToken } from "../guard.ts";
+import { checkHost, checkPayload, checkToken } from "../guard.ts";
 import { HEADERS, timeoutFromHeader } from "../headers.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
 import { identityHeaders, type ServerOptions } from "../server.ts";
@@ -58,8 +58,7 @@ async function run(options: ServerOptions, ctx: HandlerContext, command: string,
   checkToken((name) => requestHeader.get(name), options);
   checkHost((name) => requestHeader.get(name), options);
   if (payload === undefined) throw refusal("exec.bad_request", NOT_HEX);
-  const limit = options.maxPayloadBytes;
-  if (payload.length > limit) throw refusal("exec.too_large", `The payload has more than the limit of ${limit} bytes`);
+  checkPayload(payload, options);
   return await options.dispatcher.exec({
     command,
     payload,
@@ -81,7 +80,3 @@ async function answered<T>(answer: () => Promise<T>): Promise<T> {
 
 const NOT_HEX = "The payload is not hex: an even number of the digits 0-9, a-f; raw bytes need the metadata x-payload: raw, " +
   "or a plugin that was started with --dialect goplugin-1";
-
-function refusal(code: string, message: string): PluginError {
-  return new PluginError(code, message, { origin: "plugin" });
-}

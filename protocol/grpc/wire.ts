@@ -3,16 +3,13 @@
  * @module
  */
 import { Code, ConnectError } from "@connectrpc/connect";
-import type { Bytes } from "../caller.ts";
+import type { Bytes, Dialect } from "../caller.ts";
 import { codeFromPlugin } from "../dispatch.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
 
 /** How payload and response are written in the `bytes` field: as they are, or as ASCII digits of hex. */
 export type PayloadForm = "raw" | "hex";
-
-/** How goplugin's two generations write them; nothing on the wire tells one from the other. */
-export type Dialect = "seed" | "goplugin-1";
 
 /** The metadata that says which form a request has; the answer has the same, and says so too. */
 export const PAYLOAD = "x-payload";

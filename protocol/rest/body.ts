@@ -5,7 +5,7 @@
 import type { ServerRequest } from "srvx";
 import { concatBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
-import { PluginError } from "../errors.ts";
+import { tooLarge } from "../guard.ts";
 
 /** How long a refused body is read on, so that the client sees the answer instead of a reset connection. */
 const DRAIN_MS = 1000;
@@ -50,9 +50,4 @@ async function drain(body: AsyncIterator<Uint8Array> | undefined, most: number):
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** The refusal of a payload over the limit. */
-export function tooLarge(limit: number): PluginError {
-  return new PluginError("exec.too_large", `The payload has more than the limit of ${limit} bytes`, { origin: "plugin" });
 }

@@ -4,10 +4,10 @@
  */
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { isPluginError, PluginError } from "../errors.ts";
+import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
 import { type HttpAnswer, type HttpClient, openHttpClient } from "./clients.ts";
-import { errorFromTransport } from "../transport_error.ts";
+import { answerTooLarge, errorFromTransport, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
 import {
   decodeAnswer,
   decodeExecAnswer,
@@ -61,11 +61,8 @@ class RestCaller implements DriverCaller {
 
   async exec(command: string, payload: Uint8Array = new Uint8Array(0), options: CallOptions = {}): Promise<Bytes> {
     const limit = this.#options.maxPayloadBytes;
-    if (payload.length > limit) {
-      const message = `The payload for "${command}" has ${payload.length} bytes, the limit is ${limit}; it was not sent`;
-      throw this.#named(new PluginError("caller.too_large", message, { hint: TOO_LARGE_HINT }));
-    }
     return await this.#guarded(options, async () => {
+      if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
       const headers = this.#headers(options);
       const body = this.#bodyFor(command, payload, headers);
       const answer = await this.#client.send({ method: "POST", path: "/exec", headers, body, ...signalOf(options) });
@@ -75,7 +72,7 @@ class RestCaller implements DriverCaller {
       if (raw) return bytes;
       if (answer.status !== EXEC_STATUS) throw errorFromAnswer(answer.status, EXEC_STATUS, textFrom(bytes));
       const response = decodeExecAnswer(textFrom(bytes));
-      if (response.length > limit) throw this.#answerTooLarge();
+      if (response.length > limit) throw answerTooLarge(limit);
       return response;
     });
   }
@@ -91,10 +88,7 @@ class RestCaller implements DriverCaller {
       const answer = await this.#client.send({ method: "GET", path: "/ping", headers, ...signalOf(options) });
       const text = textFrom(await this.#read(answer, PING_CAP));
       if (answer.status !== PING_STATUS) throw errorFromAnswer(answer.status, PING_STATUS, text);
-      const response = decodeAnswer(text);
-      if (response !== "pong") {
-        throw new PluginError("caller.bad_response", `The answer to ping is ${JSON.stringify(response)}, not "pong"`);
-      }
+      requirePong(decodeAnswer(text));
       return answer;
     });
   }
@@ -120,34 +114,22 @@ class RestCaller implements DriverCaller {
 
   async #read(answer: HttpAnswer, cap: number): Promise<Bytes> {
     const bytes = await answer.read(cap);
-    if (bytes === undefined) throw this.#answerTooLarge();
+    if (bytes === undefined) throw answerTooLarge(this.#options.maxPayloadBytes);
     return bytes;
-  }
-
-  #answerTooLarge(): PluginError {
-    const message = `The answer has more than the limit of ${this.#options.maxPayloadBytes} bytes`;
-    return new PluginError("caller.too_large", message, { hint: TOO_LARGE_HINT });
   }
 
   /** Runs one exchange and gives every failure its code. */
   async #guarded<T>(options: CallOptions, exchange: () => Promise<T>): Promise<T> {
     try {
-      if (this.#closed) throw new PluginError("caller.refused", "The connection was closed; the call was not sent");
+      if (this.#closed) throw refusedError("The connection was closed");
       return await exchange();
     } catch (error) {
       if (options.signal?.aborted === true) throw options.signal.reason;
-      throw this.#named(isPluginError(error) ? error : errorFromTransport(error));
+      throw withMore(isPluginError(error) ? error : errorFromTransport(error), { plugin: this.#options.plugin });
     }
-  }
-
-  #named(error: PluginError): PluginError {
-    const { origin, hint, cause } = error;
-    const named = { origin, plugin: this.#options.plugin, cause, ...(hint === undefined ? {} : { hint }) };
-    return new PluginError(error.code, error.message, named);
   }
 }
 
-const TOO_LARGE_HINT = "Raise max_payload in the plugin's configuration, or send the data in parts";
 const PRINTABLE = /^[\x21-\x7e]+$/;
 /** Enough for the answer to ping, with room for keys of other frameworks. */
 const PING_CAP = 64 * 1024;

@@ -6,13 +6,13 @@ import process from "node:process";
 import { type Context, Hono } from "hono";
 import type { ServerRequest } from "srvx";
 import type { Bytes } from "../caller.ts";
-import { isPluginError, messageOf, PluginError } from "../errors.ts";
-import { checkHost, checkOrigin, checkToken } from "../guard.ts";
+import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
+import { checkHost, checkOrigin, checkPayload, checkToken } from "../guard.ts";
 import { HEADERS, timeoutFromHeader } from "../headers.ts";
 import { encodeHex } from "../hex.ts";
 import { identityHeaders, pathFromListen, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
-import { readBody, tooLarge } from "./body.ts";
+import { readBody } from "./body.ts";
 import {
   decodeExecRequest,
   encodeAnswer,
@@ -130,7 +130,7 @@ async function readRaw(c: Context, limit: number): Promise<{ command: string; pa
 async function readJson(c: Context, limit: number): Promise<{ command: string; payload: Bytes }> {
   const body = await readBody(c.req.raw, jsonCap(limit), limit);
   const { command, payload } = decodeExecRequest(new TextDecoder().decode(body));
-  if (payload.length > limit) throw tooLarge(limit);
+  checkPayload(payload, { maxPayloadBytes: limit });
   return { command, payload };
 }
 
@@ -142,8 +142,4 @@ function errorResponse(error: PluginError, status: number = statusFromCode(error
 
 function notFound(message: string): PluginError {
   return refusal("exec.not_found", message);
-}
-
-function refusal(code: string, message: string): PluginError {
-  return new PluginError(code, message, { origin: "plugin" });
 }

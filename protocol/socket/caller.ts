@@ -2,19 +2,14 @@
  * The host's half of the framed socket: takes an endpoint, gives a `DriverCaller` that has all its calls on one connection.
  * @module
  */
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
 import process from "node:process";
-import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
-import { codeFromPlugin } from "../dispatch.ts";
+import type { Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { isPluginError, PluginError } from "../errors.ts";
-import { wholeTimeoutMs } from "../headers.ts";
+import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../proof.ts";
-import { PROTOCOL_VERSION } from "../reserved.ts";
-import { errorFromTransport, lostError, refusedError } from "../transport_error.ts";
-import { FrameBatch } from "./batch.ts";
-import { FrameReader } from "./reader.ts";
-import { decodeError, decodeHello, HELLO_CAP, KIND, META_BYTES } from "./wire.ts";
+import { errorFromTransport, lostError, payloadTooLarge, refusedError } from "../call_error.ts";
+import { Line } from "./line.ts";
 
 /**
  * Opens the driver of the framed socket; it connects at the first call, and again when the connection was lost.
@@ -43,7 +38,7 @@ class SocketCaller implements DriverCaller {
 
   async ping(options: CallOptions = {}): Promise<"pong"> {
     const line = this.#line ?? await this.#guarded(options, () => this.#open());
-    await line.ask(options, (batch, id) => batch.add(KIND.ping, id));
+    await line.ping(options);
     return "pong";
   }
 
@@ -62,10 +57,9 @@ class SocketCaller implements DriverCaller {
   }
 
   exec(command: string, payload: Uint8Array = EMPTY, options: CallOptions = {}): Promise<Bytes> {
-    const limit = this.#options.maxPayloadBytes;
-    if (payload.length > limit) {
-      const message = `The payload for "${command}" has ${payload.length} bytes, the limit is ${limit}; it was not sent`;
-      return Promise.reject(new PluginError("caller.too_large", message, { plugin: this.#options.plugin, hint: TOO_LARGE_HINT }));
+    const { maxPayloadBytes, plugin } = this.#options;
+    if (payload.length > maxPayloadBytes) {
+      return Promise.reject(withMore(payloadTooLarge(command, payload, maxPayloadBytes), { plugin }));
     }
     const line = this.#line;
     if (line === undefined) return this.#guarded(options, () => this.#open()).then((opened) => opened.call(command, payload, options));
@@ -106,9 +100,15 @@ class SocketCaller implements DriverCaller {
       place.kind === "unix" ? { path: place.path } : { host: place.url.hostname.replace(/^\[|\]$/g, ""), port: Number(place.url.port) },
     );
     await new Promise<void>((resolve, reject) => socket.once("connect", resolve).once("error", reject));
-    const line: Line = new Line(socket, this.#options, () => {
-      if (this.#line === line) this.#line = undefined;
+    const line: Line = new Line(socket, this.#options, {
+      defer: process.nextTick,
+      onEnd: () => {
+        if (this.#line === line) this.#line = undefined;
+      },
     });
+    socket.on("data", (chunk) => line.read(chunk));
+    socket.on("error", (error) => line.end(errorFromTransport(error)));
+    socket.on("close", () => line.end(lostError("the plugin closed it")));
     if (this.#closed) line.end(lostError("it was closed"));
     return line;
   }
@@ -119,195 +119,9 @@ class SocketCaller implements DriverCaller {
       return await act();
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw named(this.#options.plugin, isPluginError(error) ? error : errorFromTransport(error));
+      throw withMore(isPluginError(error) ? error : errorFromTransport(error), { plugin: this.#options.plugin });
     }
   }
 }
 
-interface Pending {
-  resolve(value: Bytes): void;
-  reject(error: unknown): void;
-  /** Where `giveUp` listens. */
-  readonly signal: AbortSignal | undefined;
-  readonly giveUp: (reason: unknown) => void;
-}
-
-/** One connection and its open calls. */
-class Line {
-  readonly #socket: Socket;
-  readonly #options: DriverOptions;
-  readonly #batch = new FrameBatch();
-  readonly #reader: FrameReader;
-  readonly #pending = new Map<number, Pending>();
-  readonly #onEnd: () => void;
-  #greeting: ((hello: Readonly<Record<string, unknown>> | PluginError) => void) | undefined;
-  #nextId = 1;
-  #flushing = false;
-  #ended: PluginError | undefined;
-
-  constructor(socket: Socket, options: DriverOptions, onEnd: () => void) {
-    this.#socket = socket;
-    this.#options = options;
-    this.#onEnd = onEnd;
-    this.#reader = new FrameReader(HELLO_CAP, this.#onFrame, this.#onOversized);
-    socket.on("data", (chunk) => this.#read(chunk));
-    socket.on("error", (error) => this.end(errorFromTransport(error)));
-    socket.on("close", () => this.end(lostError("the plugin closed it")));
-    socket.unref();
-  }
-
-  /** Says who calls, and asks who answers; a right answer lets larger frames through. */
-  async greet(host: string, nonce: string | undefined): Promise<Identity> {
-    const answer = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
-      this.#greeting = (hello) => hello instanceof Error ? reject(hello) : resolve(hello);
-    });
-    this.#batch.addHello({ polyplug: PROTOCOL_VERSION, host, ...(nonce === undefined ? {} : { nonce }) });
-    this.#flush();
-    const { polyplug, features, proof } = await answer;
-    if (typeof polyplug !== "number") {
-      const error = new PluginError("caller.bad_response", "The hello of the other side names no version");
-      this.end(error);
-      throw error;
-    }
-    this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
-    return {
-      protocol: polyplug,
-      features: Array.isArray(features) ? features.filter((each) => typeof each === "string") : [],
-      ...(typeof proof === "string" ? { proof } : {}),
-    };
-  }
-
-  sendToken(token: string): void {
-    this.#batch.addHello({ token });
-    this.#schedule();
-  }
-
-  call(command: string, payload: Uint8Array, options: AttemptOptions): Promise<Bytes> {
-    const { requestId = "", traceparent = "", attempt = 1, timeoutMs } = options;
-    const call = { timeoutMs: wholeTimeoutMs(timeoutMs) ?? 0, attempt, requestId, traceparent, command, payload };
-    return this.ask(options, (batch, id) => batch.addCall(id, call));
-  }
-
-  /** Sends one frame that asks for an answer of the same id. */
-  ask({ signal, onGiveUp }: AttemptOptions, write: (batch: FrameBatch, id: number) => void): Promise<Bytes> {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted === true) return reject(signal.reason);
-      if (this.#ended !== undefined) return reject(named(this.#options.plugin, refusedError("The connection was closed")));
-      const id = this.#freeId();
-      const giveUp = (reason: unknown) => this.#giveUp(id, signal?.aborted === true ? signal.reason : reason);
-      this.#pending.set(id, { resolve, reject, signal, giveUp });
-      if (this.#pending.size === 1) this.#socket.ref();
-      write(this.#batch, id);
-      this.#schedule();
-      // Last of all: who has given up while this connection was made says so at once.
-      signal?.addEventListener("abort", giveUp, { once: true });
-      onGiveUp?.(giveUp);
-    });
-  }
-
-  #freeId(): number {
-    let id = this.#nextId;
-    while (this.#pending.has(id)) id = following(id);
-    this.#nextId = following(id);
-    return id;
-  }
-
-  /** Ends the connection and every open call with this error. */
-  end(error: PluginError): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = error;
-    this.#greeting?.(error);
-    this.#onEnd();
-    this.#socket.destroy();
-    for (const id of [...this.#pending.keys()]) this.#settle(id)?.reject(named(this.#options.plugin, error));
-  }
-
-  #giveUp(id: number, reason: unknown): void {
-    const pending = this.#settle(id);
-    if (pending === undefined) return;
-    this.#batch.add(KIND.cancel, id);
-    this.#schedule();
-    pending.reject(reason);
-  }
-
-  #settle(id: number): Pending | undefined {
-    const pending = this.#pending.get(id);
-    if (pending === undefined) return undefined;
-    this.#pending.delete(id);
-    pending.signal?.removeEventListener("abort", pending.giveUp);
-    if (this.#pending.size === 0) this.#socket.unref();
-    return pending;
-  }
-
-  #read(chunk: Uint8Array): void {
-    try {
-      this.#reader.push(chunk);
-    } catch (error) {
-      this.end(isPluginError(error) ? error : lostError("it could not be read", error));
-    }
-  }
-
-  readonly #onFrame = (kind: number, id: number, body: Uint8Array, isOwn: boolean): void => {
-    if (kind === KIND.result) this.#onResult(id, body, isOwn);
-    else if (kind === KIND.pong) this.#settle(id)?.resolve(EMPTY);
-    else if (kind === KIND.error) this.#onError(id, body);
-    else if (kind === KIND.hello) this.#onHello(body);
-    else this.end(new PluginError("caller.bad_response", `The plugin sent a frame of kind ${kind}, which only a host sends`));
-  };
-
-  #onHello(body: Uint8Array): void {
-    const hello = decodeHello(body);
-    if (hello === undefined) this.end(new PluginError("caller.bad_response", "The hello of the other side is no JSON object"));
-    else this.#greeting?.(hello);
-  }
-
-  #onResult(id: number, body: Uint8Array, isOwn: boolean): void {
-    if (body.length > this.#options.maxPayloadBytes) return this.#onOversized(KIND.result, id, body.length);
-    // Not slice(): that of a Buffer shares its memory.
-    this.#settle(id)?.resolve((isOwn ? body : new Uint8Array(body)) as Bytes);
-  }
-
-  #onError(id: number, body: Uint8Array): void {
-    const { code = "exec.failed", message = "The error cannot be read" } = decodeError(body) ?? {};
-    const error = new PluginError(codeFromPlugin(code), message, { origin: "plugin", plugin: this.#options.plugin });
-    if (id === 0) this.end(error);
-    else this.#settle(id)?.reject(error);
-  }
-
-  readonly #onOversized = (_kind: number, id: number, bytes: number): void => {
-    const message = `The answer has ${bytes} bytes, the limit is ${this.#options.maxPayloadBytes}`;
-    const error = new PluginError("caller.too_large", message, { plugin: this.#options.plugin, hint: TOO_LARGE_HINT });
-    if (id === 0) this.end(error);
-    else this.#settle(id)?.reject(error);
-  };
-
-  /** Everything that is written in one tick goes in one system call. */
-  #schedule(): void {
-    if (this.#flushing) return;
-    this.#flushing = true;
-    process.nextTick(() => {
-      this.#flushing = false;
-      this.#flush();
-    });
-  }
-
-  #flush(): void {
-    if (this.#ended !== undefined) return;
-    const pieces = this.#batch.take();
-    if (pieces.length > 1) this.#socket.cork();
-    for (const piece of pieces) this.#socket.write(piece);
-    if (pieces.length > 1) this.#socket.uncork();
-  }
-}
-
-/** The next odd number of 32 bits. */
-function following(id: number): number {
-  return id >= 0xffffffff ? 1 : id + 2;
-}
-
-const EMPTY: Bytes = new Uint8Array(0);
-const TOO_LARGE_HINT = "Raise max_payload in the plugin's configuration, or send the data in parts";
-
-function named(plugin: string, { code, message, origin, hint, cause }: PluginError): PluginError {
-  return new PluginError(code, message, { origin, plugin, cause, ...(hint === undefined ? {} : { hint }) });
-}
+const EMPTY = new Uint8Array(0);

@@ -10,7 +10,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { openHost, type PluginHandle } from "../../../host/mod.ts";
 import { definePlugin, serve } from "../../../plugin/mod.ts";
-import { bytes, configOf, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
+import { bytes, configOf, keysOf, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
 
 const workbench = typescriptPlugin("tests/fixtures/workbench.ts");
 
@@ -22,11 +22,6 @@ async function codesOf(calls: readonly Promise<unknown>[]): Promise<ReadonlySet<
 
 async function callsOpen(handle: PluginHandle, count: number): Promise<void> {
   while (JSON.parse(text(await handle.exec("test.ends"))).calls.length < count);
-}
-
-/** What makes a plugin of ours be called over this wire. */
-function keysOf(wire: string): Record<string, unknown> {
-  return wire === "socket" ? { socket: true } : { comm_type: wire };
 }
 
 for (const wire of ["rest", "grpc", "connect", "socket"] as const) {

@@ -7,7 +7,7 @@ import { createHash } from "node:crypto";
 import process from "node:process";
 import { test } from "node:test";
 import type { Host, PluginHandle } from "../../../host/mod.ts";
-import { bytes, measureLagMs, text, typescriptPlugin, withHost } from "../../support.ts";
+import { bytes, keysOf, measureLagMs, text, typescriptPlugin, withHost } from "../../support.ts";
 
 const MIB = 1024 * 1024;
 const ALL = Uint8Array.from({ length: 256 }, (_, i) => i);
@@ -21,11 +21,6 @@ function randomBytes(size: number): Uint8Array {
   const payload = new Uint8Array(size);
   for (let at = 0; at < size; at += 65_536) crypto.getRandomValues(payload.subarray(at, at + 65_536));
   return payload;
-}
-
-/** What makes a plugin of ours be called over this wire. */
-function keysOf(wire: string): Record<string, unknown> {
-  return wire === "socket" ? { socket: true } : { comm_type: wire };
 }
 
 async function withWorkbench(

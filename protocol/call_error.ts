@@ -1,5 +1,5 @@
 /**
- * What a failed exchange means: takes an error of an HTTP client, gives the `PluginError` that says whether the call may have run.
+ * Why a call did not come through: takes an error of a connection, or a size, gives the `PluginError` that says whether the call may have run.
  * @module
  */
 import { messageOf, PluginError } from "./errors.ts";
@@ -29,4 +29,27 @@ export function refusedError(what: string, cause?: unknown): PluginError {
 export function lostError(what: string, cause?: unknown): PluginError {
   const hint = 'The plugin may have run the call; send it again only when that does no harm (retry: "idempotent")';
   return new PluginError("caller.lost", `The connection ended before the answer was complete: ${what}`, { hint, cause });
+}
+
+const TOO_LARGE_HINT = "Raise max_payload in the plugin's configuration, or send the data in parts";
+
+/** The payload is over the limit. */
+export function payloadTooLarge(command: string, payload: Uint8Array, limit: number): PluginError {
+  const message = `The payload for "${command}" has ${payload.length} bytes, the limit is ${limit}; it was not sent`;
+  return new PluginError("caller.too_large", message, { hint: TOO_LARGE_HINT });
+}
+
+/** The answer is over the limit; its size is said where the wire tells it before the bytes. */
+export function answerTooLarge(limit: number, bytes?: number): PluginError {
+  const size = bytes === undefined ? `more than the limit of ${limit} bytes` : `${bytes} bytes, the limit is ${limit}`;
+  return new PluginError("caller.too_large", `The answer has ${size}`, { hint: TOO_LARGE_HINT });
+}
+
+/**
+ * Reads the answer to a ping.
+ * @throws {PluginError} "caller.bad_response" when it is something else.
+ */
+export function requirePong(response: string): void {
+  if (response === "pong") return;
+  throw new PluginError("caller.bad_response", `The answer to ping is ${JSON.stringify(response.slice(0, 120))}, not "pong"`);
 }

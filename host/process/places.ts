@@ -1,0 +1,80 @@
+/**
+ * Where a plugin may answer: takes ready lines, ports and addresses, gives the places to ask.
+ * @module
+ */
+import type { Driver } from "../../protocol/caller.ts";
+import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
+import { PluginError } from "../../protocol/errors.ts";
+import type { ReadyLine } from "../../protocol/ready_line.ts";
+import type { PluginSpec } from "../discover.ts";
+import { DRIVERS } from "../drivers.ts";
+import { requireProtocol } from "./identify.ts";
+import { LOOPBACK } from "./ports.ts";
+
+/** Where to ask, over what. */
+export interface Place {
+  readonly endpoint: Endpoint;
+  readonly wire: string;
+  readonly openDriver: Driver;
+}
+
+/** The name of the framed socket where wires are named. */
+export const SOCKET: string = "socket";
+
+/** Where it answers as the configuration says: at its address, or on a port of the loopback. */
+export function placesFromSpec(spec: PluginSpec, port: number | undefined, openDriver: Driver): readonly Place[] {
+  const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
+  const named = spec.attach ?? spec.address;
+  return (named === undefined ? loopback : [named]).map((endpoint) => ({ endpoint, wire: spec.commType, openDriver }));
+}
+
+/**
+ * Where its ready line says that it answers.
+ * @throws {PluginError} "ready.bad_line", "ready.protocol".
+ */
+export function placeFromLine(spec: PluginSpec, line: ReadyLine, openDriver: Driver): Place {
+  return { endpoint: endpointFromLine(spec, line), wire: spec.commType, openDriver };
+}
+
+/**
+ * The framed socket that its ready line offers, when this host may use one.
+ * @throws {PluginError} "ready.bad_line", "ready.protocol".
+ */
+export function socketFromLine(spec: PluginSpec, line: ReadyLine, openDriver: Driver): Place | undefined {
+  requireLine(spec, line);
+  const endpoint = endpointFromAddress(line.socket ?? "");
+  if (endpoint?.kind !== "unix" || !mayUseSocket(spec, openDriver)) return undefined;
+  return { endpoint, wire: SOCKET, openDriver: openSocket };
+}
+
+/** An application that brings a driver of its own for this wire wants that one. */
+export function mayUseSocket(spec: PluginSpec, openDriver: Driver): boolean {
+  return spec.socket && DRIVERS.get(spec.commType) === openDriver;
+}
+
+/** Loaded when a plugin offers it. */
+const openSocket: Driver = async (endpoint, options) =>
+  (await import("../../protocol/socket/caller.ts")).openSocketCaller(endpoint, options);
+
+function tcp(address: string, port: number): Endpoint {
+  return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };
+}
+
+function endpointFromLine(spec: PluginSpec, line: ReadyLine): Endpoint {
+  requireLine(spec, line);
+  const endpoint = line.address === undefined ? undefined : endpointFromAddress(line.address);
+  if (endpoint === undefined) {
+    throw badLine(spec, `its address is ${JSON.stringify(line.address)}, neither an http URL with a port nor unix:/path`);
+  }
+  if (!isLocal(endpoint)) throw badLine(spec, `its address ${addressFromEndpoint(endpoint)} is not on this machine's loopback`);
+  return endpoint;
+}
+
+function requireLine(spec: PluginSpec, { polyplug, commType }: ReadyLine): void {
+  requireProtocol(spec, polyplug);
+  if (commType !== spec.commType) throw badLine(spec, `it serves "${commType ?? ""}", the configuration says "${spec.commType}"`);
+}
+
+function badLine(spec: PluginSpec, what: string): PluginError {
+  return new PluginError("ready.bad_line", `The ready line of plugin "${spec.name}" cannot be used: ${what}`, { plugin: spec.name });
+}
