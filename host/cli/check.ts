@@ -9,7 +9,7 @@ import { DRIVERS } from "../drivers.ts";
 import { verifyPlugin } from "../verify.ts";
 import { answer, type CliContext, EXIT, paint } from "./context.ts";
 import { errorAsData } from "./failure.ts";
-import { findConfig } from "./session.ts";
+import { findConfig } from "./configuration.ts";
 import { visible, visibleLines } from "../visible.ts";
 
 interface Finding {

@@ -9,7 +9,7 @@ import { parseConfig } from "../config/parse.ts";
 import { discoverPlugins, type PluginSpec } from "../discover.ts";
 import { verifyFiles } from "../verify.ts";
 import { answer, type CliContext, EXIT, say } from "./context.ts";
-import { chooseHost, findConfig } from "./session.ts";
+import { chooseHost, findConfig } from "./configuration.ts";
 import { formatTable } from "./table.ts";
 import { visible } from "../visible.ts";
 

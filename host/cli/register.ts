@@ -12,7 +12,7 @@ import { addPlugin } from "./config_edit.ts";
 import { changeFile } from "./config_file.ts";
 import { answer, type CliContext, EXIT, say } from "./context.ts";
 import { type Manifest, readManifest } from "./manifest.ts";
-import { findConfig } from "./session.ts";
+import { findConfig } from "./configuration.ts";
 import { visible } from "../visible.ts";
 
 type Table = Readonly<Record<string, unknown>>;

@@ -8,7 +8,7 @@ import { isTable } from "../config/schema.ts";
 import { removePlugin } from "./config_edit.ts";
 import { changeFile } from "./config_file.ts";
 import { answer, type CliContext, EXIT } from "./context.ts";
-import { findConfig } from "./session.ts";
+import { findConfig } from "./configuration.ts";
 import { visible } from "../visible.ts";
 
 /** Removes a plugin from the configuration. It may have other faults: removing a plugin may be their remedy. */
