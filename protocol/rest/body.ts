@@ -7,6 +7,9 @@ import { concatBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
 import { tooLarge } from "../guard.ts";
 
+/** A request as Node's own server has it. */
+type NodeRequest = NonNullable<NonNullable<NonNullable<ServerRequest["runtime"]>["node"]>["req"]>;
+
 /** How long a refused body is read on, so that the client sees the answer instead of a reset connection. */
 const DRAIN_MS = 1000;
 
@@ -18,6 +21,8 @@ export async function readBody(request: ServerRequest, cap: number, limit: numbe
   const length = Number(request.headers.get("content-length") ?? Number.NaN);
   const node = request.runtime?.node?.req;
   if (node === undefined && length <= cap) return new Uint8Array(await request.arrayBuffer());
+  // No more can come than was said.
+  if (node !== undefined && length <= cap) return await collect(node);
   // Around a Node request a web stream costs more than the rest of a small call.
   const body = (node ?? request.body)?.[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> | undefined;
   if (length > cap) {
@@ -36,6 +41,21 @@ export async function readBody(request: ServerRequest, cap: number, limit: numbe
     chunks.push(part.value);
   }
   return concatBytes(chunks, size);
+}
+
+/** By events: a loop over the stream takes half as long again for a body of 1 MiB. */
+async function collect(body: NodeRequest): Promise<Bytes> {
+  return await new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let size = 0;
+    body.on("data", (chunk: Uint8Array) => {
+      chunks.push(chunk);
+      size += chunk.length;
+    });
+    body.on("end", () => resolve(concatBytes(chunks, size)));
+    body.on("error", reject);
+    body.on("close", () => reject(new Error("The connection ended before the body did")));
+  });
 }
 
 async function drain(body: AsyncIterator<Uint8Array> | undefined, most: number): Promise<void> {
