@@ -18,7 +18,7 @@ const WIRES: ReadonlyMap<string, Wire> = new Map([
   }],
   ["grpc", {
     open: async (endpoint, options) => (await import("../protocol/grpc/caller.ts")).openGrpcCaller(endpoint, options),
-    load: () => Promise.all([import("../protocol/grpc/caller.ts"), import("@connectrpc/connect-node")]),
+    load: () => import("../protocol/grpc/caller.ts"),
   }],
   ["connect", {
     open: async (endpoint, options) => (await import("../protocol/connect/caller.ts")).openConnectCaller(endpoint, options),
@@ -28,6 +28,13 @@ const WIRES: ReadonlyMap<string, Wire> = new Map([
 
 /** The drivers by the `comm_type` that names them. */
 export const DRIVERS: ReadonlyMap<string, Driver> = new Map([...WIRES].map(([name, { open }]) => [name, open]));
+
+/** The name of the framed socket where wires are named; no `comm_type` has it. */
+export const SOCKET: string = "socket";
+
+/** What carries calls where a plugin offers the framed socket; loaded then. */
+export const openSocket: Driver = async (endpoint, options) =>
+  (await import("../protocol/socket/caller.ts")).openSocketCaller(endpoint, options);
 
 /** Loads a driver's code while its plugin starts, which takes about as long: both at once, not one after the other. */
 export function preloadDriver(driver: Driver | undefined): void {

@@ -23,7 +23,7 @@ export interface OpenHostOptions {
    * Default: nothing is checked.
    */
   readonly api?: string;
-  /** Transports of the application's own, by the `comm_type` that names them. */
+  /** Transports of the application's own, by the `comm_type` that names them; `socket` stands for the framed socket. */
   readonly drivers?: Readonly<Record<string, Driver>>;
   /** Gets every line that a plugin writes, and the host's notices. Default: nobody. */
   readonly onLog?: (record: PluginLog) => void;

@@ -10,6 +10,7 @@ import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
 import { SHUTDOWN } from "../protocol/reserved.ts";
 import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
+import { SOCKET } from "./drivers.ts";
 import type { LogSink } from "./logs/record.ts";
 import { createOpenCalls } from "../protocol/open_calls.ts";
 import { commandLine, portFromArgs } from "./process/command_line.ts";
@@ -43,7 +44,7 @@ export interface Launch {
 
 /** What a launch takes from its host. */
 export interface LaunchContext {
-  /** Drivers by `comm_type`. */
+  /** Drivers by `comm_type`; `socket` stands for the framed socket. */
   readonly drivers: ReadonlyMap<string, Driver>;
   /** Gets the plugin's output and what the host has to say. */
   readonly log: LogSink;
@@ -82,12 +83,14 @@ async function wasTaken({ port }: ChosenPort, error: unknown): Promise<boolean> 
 }
 
 function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Driver {
-  const driver = drivers.get(spec.commType);
+  const driver = spec.commType === SOCKET ? undefined : drivers.get(spec.commType); // It is offered beside another, never alone.
   if (driver !== undefined) return driver;
   const message = `Plugin "${spec.name}" speaks "${spec.commType}", for which there is no driver; there are: ${
-    [...drivers.keys()].join(", ")
+    [...drivers.keys()].filter((name) => name !== SOCKET).join(", ")
   }`;
-  const hint = `Correct comm_type, or pass drivers: { ${JSON.stringify(spec.commType)}: … } to openHost()`;
+  const hint = spec.commType === SOCKET
+    ? "Write what everyone else speaks with it; a plugin that offers the framed socket is called over that by itself"
+    : `Correct comm_type, or pass drivers: { ${JSON.stringify(spec.commType)}: … } to openHost()`;
   throw new PluginError("caller.unknown_comm_type", message, { plugin: spec.name, hint });
 }
 
@@ -159,6 +162,7 @@ async function launchOn(
       running,
       port,
       openDriver,
+      openSocket: context.drivers.get(SOCKET),
       onNotice: noticesOf(spec, context.log),
       token,
       readyLine: readyLine.promise,

@@ -18,6 +18,15 @@ export interface Deadline {
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
 const queues = new Map<number, Queue>();
+/** Of those that served one at a time the last: calls that follow one another mostly wait equally long. */
+let kept: Queue | undefined;
+
+/** Of delays that differ from call to call each would keep a timer else. */
+function keepOne(queue: Queue): void {
+  if (kept === queue) return;
+  kept?.leave();
+  kept = queue;
+}
 
 /** Calls `expire` of the item after so many milliseconds, at most 2^31 - 1, and not a moment before. */
 export function expireAfter(delayMs: number, item: Expiring): Deadline {
@@ -52,18 +61,23 @@ class Queue {
     return entry;
   }
 
-  /** The timer of one that was alone goes with it; that of many stays for the next, and does not keep the process. */
+  /** The timer stays for the next that waits as long, and does not keep the process. */
   removed(): void {
     this.#waiting -= 1;
     if (this.#waiting > 0) return;
-    if (this.#isShared) this.#timer?.unref?.();
-    else this.#end();
+    this.#timer?.unref?.();
+    if (!this.#isShared) keepOne(this);
+  }
+
+  /** Ends it when nobody waits. */
+  leave(): void {
+    if (this.#waiting === 0 && !this.#isShared) this.#end();
   }
 
   #end(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    queues.delete(this.#delayMs);
+    if (queues.get(this.#delayMs) === this) queues.delete(this.#delayMs);
   }
 
   #arm(delayMs: number): void {

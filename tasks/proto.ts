@@ -1,5 +1,6 @@
 /**
- * `deno task proto [--check]`: takes the .proto files of protocol/, gives protocol/gen/. With `--check` nothing is written, and it
+ * `deno task proto [--check]`: takes the .proto files of protocol/, gives tests/protocol/gen/: what tests speak with libraries of others, since
+ * the library itself writes its few messages by hand. With `--check` nothing is written, and it
  * fails when what is there is not what would be made.
  *
  * The compiler comes by npx and is no development dependency: it is larger than all the others together, and seldom needed.
@@ -11,12 +12,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 
-const protocol = join(import.meta.dirname!, "..", "protocol");
+const root = join(import.meta.dirname!, "..");
+const protocol = join(root, "protocol");
+const generated = join(root, "tests", "protocol", "gen");
 const tools = ["--package=@bufbuild/buf@1.74.0", "--package=@bufbuild/protoc-gen-es@2.17.0"];
 /** The sources run unbuilt, hence TypeScript with `.ts` specifiers and without enums. */
 const options = ["target=ts", "import_extension=ts", "erasable_syntax=true"];
 
-process.exitCode = process.argv.includes("--check") ? check() : generate(join(protocol, "gen"));
+process.exitCode = process.argv.includes("--check") ? check() : generate(generated);
 
 /** One file at a time: both describe the same package, as two versions of it do. */
 function generate(folder: string): number {
@@ -38,8 +41,8 @@ function check(): number {
   try {
     if (generate(folder) !== 0) return 1;
     const read = (place: string) => readdirSync(place).sort().map((name) => [name, readFileSync(join(place, name), "utf8")]);
-    if (JSON.stringify(read(folder)) === JSON.stringify(read(join(protocol, "gen")))) return 0;
-    console.error("protocol/gen/ is not what `deno task proto` makes of the .proto files; run it");
+    if (JSON.stringify(read(folder)) === JSON.stringify(read(generated))) return 0;
+    console.error("tests/protocol/gen/ is not what `deno task proto` makes of the .proto files; run it");
     return 1;
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -32,7 +32,6 @@ export interface Source {
 export function readLibrary(): Source[] {
   return globSync(["mod.ts", "{host,plugin,protocol}/**/*.ts"], { cwd: root })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => !path.startsWith("protocol/gen/"))
     .sort()
     .map(readSource);
 }

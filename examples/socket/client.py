@@ -35,7 +35,9 @@ class Client:
 
     def read(self):
         length, kind, number = struct.unpack(">IBI", self.reader.read(9))
-        return kind, number, self.reader.read(length - 5)
+        body = self.reader.read(length - 5)
+        if len(body) != length - 5: raise OSError("The connection ended within a frame")
+        return kind, number, body
 
     def listen(self):
         try:

@@ -4,7 +4,7 @@ Write your own commands, keep the rest. A command takes bytes and returns bytes;
 """
 import hashlib, hmac, json, os, shutil, socket, struct, sys, tempfile, threading
 
-HELLO, CALL, RESULT, ERROR, PING, PONG = 1, 2, 3, 4, 9, 10
+HELLO, CALL, RESULT, ERROR, CANCEL, PING, PONG = 1, 2, 3, 4, 8, 9, 10
 TOKEN, LIMIT = os.environ.get("POLYPLUG_TOKEN"), int(os.environ.get("POLYPLUG_MAX_PAYLOAD", 16 << 20))
 
 class PluginError(Exception):  # Its code and message reach the caller; of any other exception only the message does.
@@ -41,11 +41,13 @@ def serve(connection):
     reader, lock, trusted = connection.makefile("rb"), threading.Lock(), TOKEN is None
     def send(kind, number, body=b""):
         with lock: connection.sendall(struct.pack(">IBI", len(body) + 5, kind, number) + body)
-    while header := reader.read(9):
+    cap = 8192  # Until the host has said who it is.
+    while len(header := reader.read(9)) == 9:
         length, kind, number = struct.unpack(">IBI", header)
-        if length - 5 > LIMIT + 4096: return connection.close()
-        body = reader.read(length - 5)
+        body = reader.read(length - 5) if 5 <= length <= cap + 5 else b""
+        if len(body) != length - 5: break  # Too long, or cut off.
         if kind == HELLO:
+            cap = LIMIT + 4096
             hello = json.loads(body)
             trusted = trusted or hmac.compare_digest(hello.get("token", ""), TOKEN)
             proof = hmac.new((TOKEN or "").encode(), hello.get("nonce", "").encode(), "sha256").hexdigest()
@@ -54,7 +56,11 @@ def serve(connection):
         elif kind == CALL and not trusted: send(ERROR, number, b"\x14exec.unauthenticatedThe call needs the token")
         elif kind == CALL:
             (request_id, trace, command), at = texts(body, 5, 3)
-            threading.Thread(target=run, args=(send, number, command, body[at:]), daemon=True).start()
+            if at > len(body): break
+            elif len(body) - at > LIMIT: send(ERROR, number, b"\x0eexec.too_largeThe payload is over the limit")
+            else: threading.Thread(target=run, args=(send, number, command, body[at:]), daemon=True).start()
+        elif kind != CANCEL: break
+    connection.close()
 
 folder = tempfile.mkdtemp(prefix="polyplug-socket-")
 server = socket.socket(socket.AF_UNIX)

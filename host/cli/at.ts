@@ -16,7 +16,7 @@ import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { isPluginError, messageOf, PluginError, withMore } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import { bounded } from "../bounded.ts";
-import { DRIVERS } from "../drivers.ts";
+import { DRIVERS, openSocket, SOCKET } from "../drivers.ts";
 import { type CliContext, usageError } from "./context.ts";
 
 /** The options that go with `--at`. */
@@ -57,7 +57,7 @@ export async function withCaller<T>(
       return await use({ driver, options });
     });
   } catch (error) {
-    throw explained(error, context, { type, token });
+    throw explained(error, context, { type, token, isUnix: endpoint.kind === "unix" });
   } finally {
     await driver.close();
   }
@@ -80,10 +80,13 @@ export function forbidWithoutAt({ at, type, dialect, tokenFile }: AtOptions): vo
   }
 }
 
+/** What a program that runs can speak, the framed socket included. */
+const WIRES: ReadonlyMap<string, Driver> = new Map([...DRIVERS, [SOCKET, openSocket]]);
+
 function findDriver(type: string): Driver {
-  const driver = DRIVERS.get(type);
+  const driver = WIRES.get(type);
   if (driver !== undefined) return driver;
-  const known = [...DRIVERS.keys()].join(", ");
+  const known = [...WIRES.keys()].join(", ");
   throw new PluginError("caller.unknown_comm_type", `There is no driver for --type ${type}; there are: ${known}`);
 }
 
@@ -116,9 +119,14 @@ async function prove(driver: DriverCaller, at: string, token: string, options: C
   );
 }
 
-function explained(error: unknown, { options }: CliContext, { type, token }: { type: string; token: string | undefined }): unknown {
+function explained(
+  error: unknown,
+  { options }: CliContext,
+  { type, token, isUnix }: { type: string; token: string | undefined; isUnix: boolean },
+): unknown {
   if (!isPluginError(error)) return error;
-  const others = [...DRIVERS.keys()].filter((each) => each !== type).map((each) => `--type ${each}`).join(" or ");
+  const wires = [...(isUnix ? WIRES : DRIVERS).keys()];
+  const others = wires.filter((each) => each !== type).map((each) => `--type ${each}`).join(" or ");
   const otherWire = `If the program does not speak ${type}, try ${others}`;
   const hints: Readonly<Record<string, string | undefined>> = {
     "caller.refused": "Start the program, or correct --at",

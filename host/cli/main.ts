@@ -92,7 +92,7 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
   const withAt = (command: Command): Command =>
     command
       .option("--at <address>", "a program that already runs: http://127.0.0.1:PORT or unix:/PATH")
-      .option("--type <type>", "with --at: what it speaks, rest, grpc or connect (default: rest)")
+      .option("--type <type>", "with --at: what it speaks, rest, grpc, connect or socket (default: rest)")
       .option("--dialect <dialect>", "with --at: seed or goplugin-1 (default: as it says, else seed)")
       .option("--token-file <file>", "with --at: a file that holds the program's token");
 

@@ -8,13 +8,13 @@ import process from "node:process";
 import { isName } from "../../protocol/names.ts";
 import type { Dialect } from "../../protocol/caller.ts";
 import type { ConfigInput } from "../config/locate.ts";
-import { type CheckResult, type CommType, conform, type ConformReport, type ConformTarget } from "../conform/conform.ts";
-import { formatResult, formatSummary } from "../conform/report.ts";
+import { type CheckResult, type CommType, conform, type ConformReport, type Wire } from "../conform/conform.ts";
+import { formatResult, formatSummary, formatTitle } from "../conform/report.ts";
 import type { PluginHandle } from "../handle.ts";
 import { type Host, openHost } from "../host.ts";
 import { findProgram } from "../process/program.ts";
-import { createObserver } from "./conform.ts";
 import { type CliContext, hasColor, say, tellError } from "./context.ts";
+import { createObserver, type Observer, SOCKET_ALONE } from "./observer.ts";
 import { createScreen, follow, type Life } from "./screen.ts";
 import { killAll } from "./session.ts";
 
@@ -35,7 +35,7 @@ export interface TrialOptions {
 interface Opened {
   readonly name: string;
   readonly host: Host;
-  readonly target: () => ConformTarget;
+  readonly targets: Observer["targets"];
   readonly life: Life;
   readonly followed: AbortController;
 }
@@ -47,7 +47,8 @@ export class Trial {
   #opened: Opened | undefined;
   /** Why nothing could be opened. */
   #problem: unknown;
-  #last: ConformReport | undefined;
+  /** What was found last, by wire. */
+  #last: ReadonlyMap<Wire, ConformReport> = new Map();
   /** What runs now: the rounds of stopping, starting and checking, and the signal that ends the current one for the next. */
   #rounds: Promise<void> | undefined;
   #round: AbortController = new AbortController();
@@ -82,7 +83,7 @@ export class Trial {
   async report(): Promise<void> {
     const round = this.#round.signal;
     const signal = AbortSignal.any([round, this.#context.interrupt.signal]);
-    this.#last = undefined;
+    this.#last = new Map();
     try {
       await this.handle().ready({ signal });
       await this.#check(signal);
@@ -136,7 +137,7 @@ export class Trial {
     };
     const screen = createScreen(this.#context, { afterExit: "the next command starts it again" });
     screen.align([name]);
-    const { drivers, target } = createObserver();
+    const { drivers, targets } = createObserver();
     const host = await openHost(caller, {
       config,
       drivers,
@@ -147,7 +148,7 @@ export class Trial {
     if (refused !== undefined) throw refused;
     this.#context.interrupt.onKill(() => killAll(host));
     const followed = new AbortController();
-    return { name, host, target, followed, life: follow(host, name, screen, followed.signal) };
+    return { name, host, targets, followed, life: follow(host, name, screen, followed.signal) };
   }
 
   async #stop(): Promise<void> {
@@ -161,17 +162,25 @@ export class Trial {
 
   async #check(signal: AbortSignal): Promise<void> {
     if (this.#opened === undefined) return;
-    const report = await conform(this.#opened.target(), { level: "full", echo: this.#options.echo, signal });
     const { stdout } = this.#context.io;
     const form = { color: hasColor(stdout), columns: stdout.columns ?? 80 };
-    const results = news(report, this.#last);
-    stdout.write([...results.map((result) => formatResult(result, form)), formatSummary(report, form), ""].join("\n"));
-    this.#last = report;
+    const targets = this.#opened.targets();
+    if (targets[0].commType === "socket") say(this.#context, SOCKET_ALONE);
+    const reports: ConformReport[] = [];
+    for (const target of targets) {
+      if (target !== undefined) reports.push(await conform(target, { level: "full", echo: this.#options.echo, signal }));
+    }
+    for (const report of reports) {
+      const title = reports.length > 1 ? [formatTitle(report, form)] : [];
+      const results = news(report, this.#last.get(report.commType));
+      stdout.write([...title, ...results.map((result) => formatResult(result, form)), formatSummary(report, form), ""].join("\n"));
+    }
+    this.#last = new Map(reports.map((report) => [report.commType, report]));
   }
 }
 
 /** In the order of the contract's sections: all the first time, later what fails and what has changed. */
-function news({ results }: ConformReport, last: ConformReport | undefined): readonly CheckResult[] {
+function news({ results }: ConformReport, last?: ConformReport): readonly CheckResult[] {
   const before = new Map(last?.results.map(({ id, kind }) => [id, kind]));
   const shown = results.filter(({ id, kind }) => kind === "failed" || before.get(id) !== kind);
   return shown.sort((left, right) => left.section - right.section);

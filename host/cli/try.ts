@@ -6,10 +6,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { sendingProblem } from "../../protocol/reserved.ts";
-import { DEFAULT_ECHO } from "../conform/conform.ts";
+import { COMM_TYPES, DEFAULT_ECHO } from "../conform/conform.ts";
 import { visible, visibleBytes } from "../visible.ts";
 import { dialectFrom } from "./at.ts";
-import { commTypeFrom } from "./conform.ts";
+import { wireFrom } from "./conform.ts";
 import { type CliContext, EXIT, say, tellError, usageError } from "./context.ts";
 import { inputLines } from "./input_lines.ts";
 import { Trial } from "./trial.ts";
@@ -33,7 +33,7 @@ export async function tryPlugin(context: CliContext, command: readonly string[],
   }
   if (context.options.json === true) throw usageError("try has no --json", "polyplug conform --json and polyplug exec --json have it");
   if (context.options.config !== undefined) throw usageError("try reads no configuration, so --config says nothing to it");
-  const wire = { commType: commTypeFrom(type), ...(dialect === undefined ? {} : { dialect: dialectFrom(dialect) }) };
+  const wire = { commType: wireFrom(COMM_TYPES, type), ...(dialect === undefined ? {} : { dialect: dialectFrom(dialect) }) };
   const stateDir = await mkdtemp(join(tmpdir(), "polyplug-try-"));
   try {
     const trial = new Trial(context, { command, echo, stateDir, ...wire });

@@ -9,6 +9,8 @@ import type { Reply } from "./peer.ts";
 
 const text = new TextEncoder();
 const SECTION = 3;
+/** What objects have by themselves in JavaScript, Python and Java. */
+const INHERITED: readonly string[] = ["constructor", "__proto__", "toString", "__class__", "__init__", "hashCode"];
 /** More than 64 KiB, so that who reads once instead of to the end is found; every ten bytes say where they belong. */
 const LARGE = text.encode(Array.from({ length: 13_108 }, (_, index) => `${String(index).padStart(9, "0")} `).join(""));
 /** What the calls at once carry; small, since it is their number that matters. */
@@ -94,6 +96,25 @@ export const PAYLOAD_CHECKS: readonly Check[] = [
     advice: "Answer a command that you do not have with an error, never with success",
     run: async ({ peer }) =>
       found(await peer.exec("conform.no_such_command", text.encode("Hello")), "an error answer", ({ kind }) => kind === "refused"),
+  },
+];
+
+/** What is no name of a command, on the wires that have nothing of their own to say of it. */
+export const NAME_CHECKS: readonly Check[] = [
+  {
+    id: "names.inherited",
+    title: "names of the language itself are no commands",
+    level: "core",
+    section: 9,
+    needs: ["unknown_command"],
+    advice: "Look a command up in a map of your own commands alone, never among the attributes, methods or inherited members of an object",
+    run: async ({ peer }) => {
+      for (const name of INHERITED) {
+        const finding = found(await peer.exec(name, text.encode("OK")), "an error answer", ({ kind }) => kind === "refused");
+        if (finding !== undefined) return finding;
+      }
+      return undefined;
+    },
   },
 ];
 

@@ -16,17 +16,21 @@ import { type CheckResult, runChecks, type RunOptions } from "./run_checks.ts";
 export type { Finding, Level } from "./check.ts";
 export type { CheckResult } from "./run_checks.ts";
 
-/** The wires that can be checked. */
+/** What a configuration may say that a plugin speaks. */
 export const COMM_TYPES = ["rest", "grpc", "connect"] as const;
 /** One of them. */
 export type CommType = typeof COMM_TYPES[number];
+/** The wires that can be checked: those, and what may be offered beside them. */
+export const WIRES = ["rest", "grpc", "connect", "socket"] as const;
+/** One of them. */
+export type Wire = typeof WIRES[number];
 
 /** What is known of the plugin. */
 export interface ConformTarget {
   /** Where it listens: `http://127.0.0.1:41234` or `unix:/path`. */
   readonly address: string;
-  /** What it speaks. Default `rest`. */
-  readonly commType?: CommType;
+  /** What is spoken there. Default `rest`. */
+  readonly commType?: Wire;
   /** How it writes payloads on gRPC and Connect where the caller does not say. Default `seed`, hex. */
   readonly dialect?: Dialect;
   /** What it got as POLYPLUG_TOKEN. It is sent to a plugin that says `x-polyplug`, even before its proof was looked at. */
@@ -56,7 +60,7 @@ export interface ConformOptions {
 /** What a run found. */
 export interface ConformReport {
   readonly address: string;
-  readonly commType: CommType;
+  readonly commType: Wire;
   readonly level: Level;
   /** In the order in which the checks were made. */
   readonly results: readonly CheckResult[];
@@ -97,7 +101,7 @@ interface Run {
 
 type RunSettings = Omit<RunOptions<Peer>, "context"> & { readonly context: Omit<CheckContext<Peer>, "peer"> };
 
-async function openRun(commType: CommType, endpoint: HttpEndpoint, options: PeerOptions & { readonly dialect: Dialect }): Promise<Run> {
+async function openRun(commType: Wire, endpoint: HttpEndpoint, options: PeerOptions & { readonly dialect: Dialect }): Promise<Run> {
   switch (commType) {
     case "rest":
       return runFrom({ peer: new RestPeer(endpoint, options), checks: REST_CHECKS });
@@ -105,8 +109,10 @@ async function openRun(commType: CommType, endpoint: HttpEndpoint, options: Peer
       return runFrom((await import("./rpc_wires.ts")).openGrpcWire(endpoint, options));
     case "connect":
       return runFrom((await import("./rpc_wires.ts")).openConnectWire(endpoint, options));
+    case "socket":
+      return runFrom((await import("./socket_wire.ts")).openSocketWire(endpoint, options));
     default:
-      throw new RangeError(`commType must be one of ${COMM_TYPES.join(", ")}, not ${JSON.stringify(commType)}`);
+      throw new RangeError(`commType must be one of ${WIRES.join(", ")}, not ${JSON.stringify(commType)}`);
   }
 }
 

@@ -39,7 +39,7 @@ export async function echoes<P extends Peer>({ peer, echo }: CheckContext<P>, pa
 /** That it is an error with the status of this code, and this code if it has one: the form of error answers has a check of its own. */
 export function isRefused(peer: Peer, reply: Reply, code: string): Finding | undefined {
   const status = peer.statusOf(code);
-  return found(reply, `status ${status} (${code})`, (outcome) => {
+  return found(reply, status === code ? `an error with the code ${code}` : `status ${status} (${code})`, (outcome) => {
     return outcome.kind === "refused" && outcome.status === status && (outcome.code ?? code) === code;
   });
 }

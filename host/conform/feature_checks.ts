@@ -47,8 +47,8 @@ export const RAW_CHECKS: readonly Check[] = [
   },
 ];
 
-/** Sections 3 and 6, but what ends the plugin. */
-export const FEATURE_CHECKS: readonly Check[] = [
+/** Calls that are given up, where a call can be sent in two halves while others come and go. */
+export const CANCEL_CHECKS: readonly Check[] = [
   {
     // Whether the handler's own signal fires cannot be seen from outside; that other calls do not feel it can.
     level: "full",
@@ -74,6 +74,10 @@ export const FEATURE_CHECKS: readonly Check[] = [
       }
     },
   },
+];
+
+/** What it says of itself when it is asked. */
+export const INFO_CHECKS: readonly Check[] = [
   {
     ...INFO_FEATURE,
     id: "info",

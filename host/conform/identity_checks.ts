@@ -13,7 +13,7 @@ const TOKEN = { ...FULL, needsToken: true, needs: ["identity", "exec"] } as cons
 const UNAUTHENTICATED = "exec.unauthenticated";
 const OK: Uint8Array = new TextEncoder().encode("OK");
 /** The features that the contract knows, those of later parts included. */
-const KNOWN_FEATURES: readonly string[] = ["cancel", "event", "health", "info", "init", "raw", "shutdown", "socket", "stream"];
+export const KNOWN_FEATURES: readonly string[] = ["cancel", "event", "health", "info", "init", "raw", "shutdown", "socket", "stream"];
 
 const IDENTITY = /^1\s*;\s*features=[^;]*$/;
 
@@ -83,6 +83,10 @@ export const TOKEN_CHECKS: readonly Check[] = [
       return eachRefused(context, calls, UNAUTHENTICATED);
     },
   },
+];
+
+/** The same where a call can be raw. */
+export const RAW_TOKEN_CHECKS: readonly Check[] = [
   {
     ...TOKEN,
     id: "token.raw",

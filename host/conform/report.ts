@@ -38,10 +38,20 @@ export function formatSummary(report: ConformReport, options: ReportOptions = {}
   return `${paint(counts, report.failed === 0 ? "passed" : "failed", options)}\n${wrap(`${verdict}${where}`, 0, options).join("\n")}`;
 }
 
+/** What was checked, over what. */
+export function formatTitle({ address, commType, level }: ConformReport, options: ReportOptions = {}): string {
+  return wrap(`${visible(address)} over ${commType}, level "${level}"`, 0, options).join("\n");
+}
+
 /** The whole report. */
 export function formatReport(report: ConformReport, options: ReportOptions = {}): string {
-  const title = wrap(`${visible(report.address)} over ${report.commType}, level "${report.level}"`, 0, options).join("\n");
-  return [title, "", ...report.results.map((result) => formatResult(result, options)), "", formatSummary(report, options)].join("\n");
+  return [
+    formatTitle(report, options),
+    "",
+    ...report.results.map((result) => formatResult(result, options)),
+    "",
+    formatSummary(report, options),
+  ].join("\n");
 }
 
 function evidence(finding: Extract<CheckResult, { kind: "failed" }>["finding"], options: ReportOptions): readonly string[] {

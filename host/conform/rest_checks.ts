@@ -5,8 +5,8 @@
 import { EXEC_CHECKS, FIRST_CHECKS, LAST_CHECKS, PAYLOAD_CHECKS } from "./call_checks.ts";
 import type { Check } from "./check.ts";
 import { CONNECTION_CHECKS } from "./connection_checks.ts";
-import { FEATURE_CHECKS, RAW_CHECKS, SHUTDOWN_CHECKS } from "./feature_checks.ts";
-import { IDENTITY_CHECKS, TOKEN_CHECKS } from "./identity_checks.ts";
+import { CANCEL_CHECKS, INFO_CHECKS, RAW_CHECKS, SHUTDOWN_CHECKS } from "./feature_checks.ts";
+import { IDENTITY_CHECKS, RAW_TOKEN_CHECKS, TOKEN_CHECKS } from "./identity_checks.ts";
 import { LIMIT_CHECKS, WEB_PAGE_CHECKS } from "./refusal_checks.ts";
 import { BAD_REQUEST_CHECKS } from "./rest_bad.ts";
 import { EXEC_FORM_CHECKS, PING_CHECKS, REQUEST_CHECKS } from "./rest_core.ts";
@@ -25,13 +25,15 @@ export const REST_CHECKS: readonly Check<RestPeer>[] = [
   ...REQUEST_CHECKS,
   ...BAD_REQUEST_CHECKS,
   ...TOKEN_CHECKS,
+  ...RAW_TOKEN_CHECKS,
   ...ERROR_CHECKS,
   ...WEB_PAGE_CHECKS,
   ...LIMIT_CHECKS,
   ...RAW_CHECKS,
   ...RAW_ERROR_CHECKS,
   ...CONNECTION_CHECKS,
-  ...FEATURE_CHECKS,
+  ...CANCEL_CHECKS,
+  ...INFO_CHECKS,
   ...LAST_CHECKS,
   ...SHUTDOWN_CHECKS,
 ];

@@ -2,11 +2,9 @@
  * Ping and Exec as messages, for the wires that carry the service of plugin.proto: takes what to send, gives bytes, and reads what came.
  * @module
  */
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Code } from "@connectrpc/connect";
 import type { Bytes } from "../../protocol/caller.ts";
-import { ExecRequestSchema, ExecResponseSchema } from "../../protocol/gen/plugin_pb.ts";
-import { decodePayload, ERROR_CODE, type PayloadForm } from "../../protocol/grpc/wire.ts";
+import { type AnswerMessage, decodeAnswer, encodeRequest } from "../../protocol/grpc/message.ts";
+import { decodePayload, ERROR_CODE, type PayloadForm, STATUSES } from "../../protocol/grpc/wire.ts";
 import { visible, visibleBytes } from "./evidence.ts";
 import type { Outcome, Reply } from "./peer.ts";
 import type { WireLine } from "./peer_line.ts";
@@ -60,17 +58,12 @@ const SHOWN_BYTES = 60;
 
 /** The message of an Exec, its payload as it shall stand there. */
 export function execMessage(command: string, field: Uint8Array): Bytes {
-  return toBinary(ExecRequestSchema, create(ExecRequestSchema, { Command: command, Payload: field }));
+  return encodeRequest({ command, payload: field });
 }
 
 /** What an answer's message says; `undefined` when it cannot be read. Ping's has the same numbers and types on the wire. */
-export function readMessage({ body }: RpcAnswer): { readonly status: string; readonly response: Bytes } | undefined {
-  try {
-    const { Status, Data } = fromBinary(ExecResponseSchema, body);
-    return { status: Status, response: (Data?.Response ?? new Uint8Array(0)) as Bytes };
-  } catch {
-    return undefined; // What is no message says nothing.
-  }
+export function readMessage({ body }: RpcAnswer): AnswerMessage | undefined {
+  return decodeAnswer(body);
 }
 
 /** Whether a reply's Status lets its data count. */
@@ -80,10 +73,9 @@ export function isSuccess(status: string): boolean {
 
 /** The status that a number or Connect's name in small letters stands for; `undefined` when it is none. */
 export function statusFrom(code: string | number | undefined): string | undefined {
-  if (code === 0) return "OK";
-  if (typeof code === "number") return Code[code];
+  if (typeof code === "number") return STATUSES[code];
   const name = (code ?? "").split("_").map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
-  return name in Code && !/^\d/.test(name) ? name : undefined;
+  return STATUSES.find((status) => status === name && status !== "OK");
 }
 
 /** The status that a caller makes of an HTTP status when the wire's own is missing. */

@@ -6,16 +6,14 @@ import { TIMEOUT } from "../../protocol/connect/wire.ts";
 import { EXEC_CHECKS, FIRST_CHECKS, LAST_CHECKS, PAYLOAD_CHECKS } from "./call_checks.ts";
 import type { Check } from "./check.ts";
 import { CONNECTION_CHECKS } from "./connection_checks.ts";
-import { FEATURE_CHECKS, RAW_CHECKS, SHUTDOWN_CHECKS } from "./feature_checks.ts";
-import { IDENTITY_CHECKS, TOKEN_CHECKS } from "./identity_checks.ts";
+import { CANCEL_CHECKS, INFO_CHECKS, RAW_CHECKS, SHUTDOWN_CHECKS } from "./feature_checks.ts";
+import { IDENTITY_CHECKS, RAW_TOKEN_CHECKS, TOKEN_CHECKS } from "./identity_checks.ts";
 import { LIMIT_CHECKS, WEB_PAGE_CHECKS } from "./refusal_checks.ts";
 import { DIALECT_CHECKS, EXEC_FORM_CHECKS, PING_CHECKS } from "./rpc_core.ts";
 import { BAD_PAYLOAD_CHECKS, ERROR_CHECKS, FORM_CHECKS, JSON_CHECKS } from "./rpc_full.ts";
 import { deadlineCheck, HEX_CHECKS, MESSAGE_CHECKS } from "./rpc_messages.ts";
 import type { RpcPeer } from "./rpc_peer.ts";
-
-/** What is different in a check where what REST has does not fit. */
-type Words = Readonly<Record<string, Partial<Pick<Check, "title" | "advice" | "needs">>>>;
+import { told, type Words } from "./words.ts";
 
 const RPC_WORDS: Words = {
   exec: { advice: "Answer Exec by running the command that the message names" },
@@ -89,13 +87,13 @@ const CONNECT_WORDS: Words = {
 /** The checks of gRPC; the runner leaves out what is not asked for. */
 export function grpcChecks(dialect: RpcPeer["dialect"]): readonly Check<RpcPeer>[] {
   const deadline = deadlineCheck(["30S", "30000m", "30000000u", "1M", "1H"].map((time) => ({ "grpc-timeout": time })));
-  return told(GRPC_WORDS, inOrder(dialect, { deadline, ofThisWire: [] }));
+  return told(inOrder(dialect, { deadline, ofThisWire: [] }), { words: GRPC_WORDS, section: 4 });
 }
 
 /** The checks of Connect. */
 export function connectChecks(dialect: RpcPeer["dialect"]): readonly Check<RpcPeer>[] {
   const deadline = deadlineCheck([{ [TIMEOUT]: "30000" }, { [TIMEOUT]: "1" + "0".repeat(8) }]);
-  return told(CONNECT_WORDS, inOrder(dialect, { deadline, ofThisWire: [...WEB_PAGE_CHECKS, ...JSON_CHECKS] }));
+  return told(inOrder(dialect, { deadline, ofThisWire: [...WEB_PAGE_CHECKS, ...JSON_CHECKS] }), { words: CONNECT_WORDS, section: 4 });
 }
 
 interface OfTheWire {
@@ -117,6 +115,7 @@ function inOrder(dialect: RpcPeer["dialect"], { deadline, ofThisWire }: OfTheWir
     ...MESSAGE_CHECKS,
     deadline,
     ...TOKEN_CHECKS,
+    ...RAW_TOKEN_CHECKS,
     ...ERROR_CHECKS,
     ...(hasHex ? BAD_PAYLOAD_CHECKS : []),
     ...ofThisWire,
@@ -124,13 +123,9 @@ function inOrder(dialect: RpcPeer["dialect"], { deadline, ofThisWire }: OfTheWir
     ...RAW_CHECKS,
     ...FORM_CHECKS,
     ...CONNECTION_CHECKS,
-    ...FEATURE_CHECKS,
+    ...CANCEL_CHECKS,
+    ...INFO_CHECKS,
     ...LAST_CHECKS,
     ...SHUTDOWN_CHECKS,
   ];
-}
-
-/** What REST's section says of calls is said of these wires in section 4. */
-function told(words: Words, checks: readonly Check<RpcPeer>[]): readonly Check<RpcPeer>[] {
-  return checks.map((check) => ({ ...check, section: check.section === 3 ? 4 : check.section, ...words[check.id] }));
 }

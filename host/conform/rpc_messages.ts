@@ -4,8 +4,9 @@
  */
 import type { Bytes } from "../../protocol/caller.ts";
 import { formFromDialect } from "../../protocol/grpc/wire.ts";
+import { NAME_CHECKS } from "./call_checks.ts";
 import type { Check } from "./check.ts";
-import { found, isEcho } from "./expect.ts";
+import { isEcho } from "./expect.ts";
 import { execReply } from "./rpc_call.ts";
 import { echoField, expecting, refusal, response } from "./rpc_expect.ts";
 import type { RpcPeer } from "./rpc_peer.ts";
@@ -14,8 +15,6 @@ const CORE = { level: "core", section: 4 } as const;
 /** "JKLMNO", whose hex has letters in it. */
 const LETTERS = "4a4b4c4d4e4f";
 const OK: Uint8Array = new TextEncoder().encode("OK");
-/** What objects have by themselves in JavaScript, Python and Java. */
-const INHERITED: readonly string[] = ["constructor", "__proto__", "toString", "__class__", "__init__", "hashCode"];
 
 /** How hex may be written; only for the dialect that has it. */
 export const HEX_CHECKS: readonly Check<RpcPeer>[] = [
@@ -86,21 +85,7 @@ export const MESSAGE_CHECKS: readonly Check<RpcPeer>[] = [
       return isEcho(await peer.exec(echo, OK, { headers }), OK);
     },
   },
-  {
-    ...CORE,
-    id: "names.inherited",
-    section: 9,
-    title: "names of the language itself are no commands",
-    needs: ["unknown_command"],
-    advice: "Look a command up in a map of your own commands alone, never among the attributes, methods or inherited members of an object",
-    run: async ({ peer }) => {
-      for (const name of INHERITED) {
-        const finding = found(await peer.exec(name, OK), "an error answer", ({ kind }) => kind === "refused");
-        if (finding !== undefined) return finding;
-      }
-      return undefined;
-    },
-  },
+  ...NAME_CHECKS,
   {
     ...CORE,
     id: "bad.message",

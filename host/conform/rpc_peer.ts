@@ -2,11 +2,9 @@
  * The way over gRPC or Connect to the plugin that is being checked: takes an endpoint, gives a `Peer` that can also send any message.
  * @module
  */
-import { Code } from "@connectrpc/connect";
 import type { Bytes, Dialect } from "../../protocol/caller.ts";
-import { PluginError } from "../../protocol/errors.ts";
 import { HEADERS, parseIdentity } from "../../protocol/headers.ts";
-import { encodePayload, formFromDialect, PAYLOAD, type PayloadForm, rpcError } from "../../protocol/grpc/wire.ts";
+import { encodePayload, formFromDialect, PAYLOAD, type PayloadForm, statusFromCode } from "../../protocol/grpc/wire.ts";
 import { unusual, visible, visibleBytes, withoutToken } from "./evidence.ts";
 import { changed } from "./exchange.ts";
 import type { HttpEndpoint } from "./http_line.ts";
@@ -55,7 +53,7 @@ export class RpcPeer implements Peer {
   }
 
   statusOf(code: string): string {
-    return Code[rpcError(new PluginError(code, "")).code];
+    return statusFromCode(code);
   }
 
   async identify(): Promise<PeerIdentity> {

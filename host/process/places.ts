@@ -7,7 +7,7 @@ import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from
 import { PluginError } from "../../protocol/errors.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import type { PluginSpec } from "../discover.ts";
-import { DRIVERS } from "../drivers.ts";
+import { DRIVERS, openSocket, SOCKET } from "../drivers.ts";
 import { requireProtocol } from "./identify.ts";
 import { LOOPBACK } from "./ports.ts";
 
@@ -17,9 +17,6 @@ export interface Place {
   readonly wire: string;
   readonly openDriver: Driver;
 }
-
-/** The name of the framed socket where wires are named. */
-export const SOCKET: string = "socket";
 
 /** Where it answers as the configuration says: at its address, or on a port of the loopback. */
 export function placesFromSpec(spec: PluginSpec, port: number | undefined, openDriver: Driver): readonly Place[] {
@@ -40,21 +37,25 @@ export function placeFromLine(spec: PluginSpec, line: ReadyLine, openDriver: Dri
  * The framed socket that its ready line offers, when this host may use one.
  * @throws {PluginError} "ready.bad_line", "ready.protocol".
  */
-export function socketFromLine(spec: PluginSpec, line: ReadyLine, openDriver: Driver): Place | undefined {
+export function socketFromLine(spec: PluginSpec, line: ReadyLine, drivers: WireDrivers): Place | undefined {
   requireLine(spec, line);
   const endpoint = endpointFromAddress(line.socket ?? "");
-  if (endpoint?.kind !== "unix" || !mayUseSocket(spec, openDriver)) return undefined;
-  return { endpoint, wire: SOCKET, openDriver: openSocket };
+  if (endpoint?.kind !== "unix" || !mayUseSocket(spec, drivers)) return undefined;
+  return { endpoint, wire: SOCKET, openDriver: drivers.openSocket ?? openSocket };
 }
 
-/** An application that brings a driver of its own for this wire wants that one. */
-export function mayUseSocket(spec: PluginSpec, openDriver: Driver): boolean {
-  return spec.socket && DRIVERS.get(spec.commType) === openDriver;
+/** The drivers that may reach one plugin. */
+export interface WireDrivers {
+  /** That of its `comm_type`. */
+  readonly openDriver: Driver;
+  /** One for the framed socket in place of the library's. */
+  readonly openSocket?: Driver | undefined;
 }
 
-/** Loaded when a plugin offers it. */
-const openSocket: Driver = async (endpoint, options) =>
-  (await import("../../protocol/socket/caller.ts")).openSocketCaller(endpoint, options);
+/** An application that brings a driver of its own for this wire alone wants that one. */
+export function mayUseSocket(spec: PluginSpec, drivers: WireDrivers): boolean {
+  return spec.socket && (drivers.openSocket !== undefined || DRIVERS.get(spec.commType) === drivers.openDriver);
+}
 
 function tcp(address: string, port: number): Endpoint {
   return { kind: "tcp", url: new URL(`http://${address.includes(":") ? `[${address}]` : address}:${port}`) };

@@ -2,14 +2,15 @@
  * Stage 5, ready: takes a `RunningProcess` and where it should listen, gives a `Connection` to it once it answers.
  * @module
  */
-import type { Driver, DriverCaller } from "../../protocol/caller.ts";
+import type { DriverCaller } from "../../protocol/caller.ts";
 import type { Endpoint } from "../../protocol/endpoint.ts";
 import { isPluginError } from "../../protocol/errors.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import { SOCKET_FEATURE } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
 import { identify } from "./identify.ts";
-import { mayUseSocket, type Place, placeFromLine, placesFromSpec, SOCKET, socketFromLine } from "./places.ts";
+import { SOCKET } from "../drivers.ts";
+import { mayUseSocket, type Place, placeFromLine, placesFromSpec, socketFromLine, type WireDrivers } from "./places.ts";
 import { isListening, placeFromUrl } from "./ports.ts";
 import type { RunningProcess } from "./spawn.ts";
 import { exitError, lateError } from "./start_error.ts";
@@ -25,13 +26,12 @@ export interface Connection {
 }
 
 /** What the wait needs to know. */
-export interface ReadyOptions {
+export interface ReadyOptions extends WireDrivers {
   readonly spec: PluginSpec;
   /** What was started; `undefined` for a plugin that runs already. */
   readonly running: RunningProcess | undefined;
   /** Where it was told to listen; `undefined` when only a ready line or `address` can tell. */
   readonly port: number | undefined;
-  readonly openDriver: Driver;
   /** Takes what the driver has to say. */
   readonly onNotice: (message: string) => void;
   /** The launch's secret, given to the plugin alone; without one no proof is asked for. */
@@ -111,8 +111,8 @@ class Search {
   }
 
   #onSocketLine(line: ReadyLine): void {
-    const { spec, openDriver } = this.#options;
-    const place = socketFromLine(spec, line, openDriver);
+    const { spec } = this.#options;
+    const place = socketFromLine(spec, line, this.#options);
     if (place !== undefined) this.#places = [place, ...this.#places];
     this.#socket.resolve(place);
     this.#wake();
@@ -131,9 +131,10 @@ class Search {
 
   /** A plugin may answer a moment before its ready line is here, which leads to the quicker way. */
   async #preferSocket(found: Connection): Promise<Connection> {
-    const { spec, openDriver, running } = this.#options;
-    if (found.wire === SOCKET || running === undefined || !found.features.includes(SOCKET_FEATURE)) return found;
-    if (!mayUseSocket(spec, openDriver)) return found;
+    const { spec, running, openSocket } = this.#options;
+    if (found.wire === SOCKET || running === undefined || !mayUseSocket(spec, this.#options)) return found;
+    // Who brings a driver for it wants to see it, whatever the plugin lists.
+    if (openSocket === undefined && !found.features.includes(SOCKET_FEATURE)) return found;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), SOCKET_WAIT_MS));
     const place = await Promise.race([this.#socket.promise, late]);

@@ -2,65 +2,72 @@
  * The plugin's half of Connect: takes a plugin's dispatcher, gives the handler that REST's server mounts at `/plugin.Plugin/`.
  * @module
  */
-import { createConnectRouter } from "@connectrpc/connect";
-import type { UniversalHandlerFn, UniversalServerResponse } from "@connectrpc/connect/protocol";
 import type { ServerRequest } from "srvx";
-import { collectBytes } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
-import { isPluginError, PluginError } from "../errors.ts";
-import { HEADERS } from "../headers.ts";
-import { Plugin } from "../gen/plugin_pb.ts";
-import { Plugin as SeedPlugin } from "../gen/plugin_seed_pb.ts";
-import { createSeedService, createService } from "../grpc/service.ts";
-import { ERROR_CODE, messageCap } from "../grpc/wire.ts";
+import { type PluginError, refusal } from "../errors.ts";
+import { answerExec, answerPing, pingHeaders, refusalFrom, type RpcCall, runExec } from "../grpc/service.ts";
+import { ERROR_CODE, EXEC_PATH, messageCap, PING_PATH, type RpcStatus, statusFromCode } from "../grpc/wire.ts";
+import { timeoutFromHeader } from "../headers.ts";
+import { encodeHex } from "../hex.ts";
 import { readBody } from "../rest/body.ts";
 import type { AnswerClass } from "../rest/server.ts";
 import type { ServerOptions } from "../server.ts";
-import { isJson, JSON_TYPE, TIMEOUT } from "./wire.ts";
+import { decodeJsonCall, encodeError, encodeJsonAnswer, httpStatusOf, isJson, isProto, JSON_TYPE, PROTO_TYPE, TIMEOUT } from "./wire.ts";
+
+/** Answers a request to a path. */
+export type ConnectHandler = (request: ServerRequest, path: string) => Promise<Response>;
 
 /** Answers requests for Ping and Exec; `Answer` is the server's own class of answers. */
-export function createConnectHandler(options: ServerOptions, Answer: AnswerClass): (request: ServerRequest) => Promise<Response> {
+export function createConnectHandler(options: ServerOptions, Answer: AnswerClass): ConnectHandler {
   const cap = messageCap(options.maxPayloadBytes);
-  const settings = { connect: true, grpc: false, grpcWeb: false, readMaxBytes: cap, acceptCompression: [] };
-  const binary = handlersOf(createConnectRouter(settings).service(Plugin, createService(options)).handlers);
-  const json = handlersOf(createConnectRouter(settings).service(SeedPlugin, createSeedService(options)).handlers);
-  return async (request) => {
-    const path = new URL(request.url).pathname;
-    const handler = (isJson(request.headers.get("content-type")) ? json : binary).get(path);
-    if (handler === undefined) return refused(404, "unimplemented", new PluginError("exec.not_found", `There is no ${path}`));
+  return async (request, path) => {
+    const type = request.headers.get("content-type");
+    const json = isJson(type);
+    if (path !== PING_PATH && path !== EXEC_PATH) return refused(refusal("exec.not_found", `There is no ${path}`), "Unimplemented", 404);
+    if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST", ...LAST } });
+    if (!json && !isProto(type)) return new Response(null, { status: 415, headers: LAST });
     try {
       const body = await readBody(request, cap, options.maxPayloadBytes);
-      return await answerFrom(await handler(universal(request, body)), Answer);
+      requirePlain(request);
+      const { headers, message } = await (json ? answerJson : answerProto)(options, callOf(request), path, body);
+      return new Answer(message, { status: 200, headers: { "content-type": json ? JSON_TYPE : PROTO_TYPE, ...headers } });
     } catch (error) {
-      if (isPluginError(error)) return refused(429, "resource_exhausted", error);
-      throw error;
+      return refused(refusalFrom(error));
     }
   };
 }
 
-function handlersOf(handlers: readonly (UniversalHandlerFn & { readonly requestPath: string })[]): ReadonlyMap<string, UniversalHandlerFn> {
-  return new Map(handlers.map((handler) => [handler.requestPath, handler]));
+interface Reply {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly message: Bytes | string;
 }
 
-function universal(request: ServerRequest, body: Bytes) {
-  const { url, method, headers, signal } = request;
-  const chunks = async function* () {
-    yield body;
-  };
-  // Only the dispatcher keeps the deadline: Connect's own timer would warn on stderr of one that no timer takes.
-  const header = new Headers(headers);
-  const timeoutMs = header.get(TIMEOUT);
-  header.delete(TIMEOUT);
-  if (timeoutMs !== null) header.set(HEADERS.timeoutMs, timeoutMs === "0" ? "1" : timeoutMs);
-  return { httpVersion: "1.1", url, method, header, body: chunks(), signal };
+async function answerProto(options: ServerOptions, call: RpcCall, path: string, body: Bytes): Promise<Reply> {
+  return await (path === PING_PATH ? answerPing(options, call.header, 0) : answerExec(options, call, body, 0));
 }
 
-async function answerFrom({ status, header, body }: UniversalServerResponse, Answer: AnswerClass): Promise<Response> {
-  return new Answer(await collectBytes(body), { status, headers: Object.fromEntries(header ?? []) });
+/** The form of curl: payload and response are hex, whatever the dialect. */
+async function answerJson(options: ServerOptions, call: RpcCall, path: string, body: Bytes): Promise<Reply> {
+  if (path === PING_PATH) return { headers: await pingHeaders(options, call.header), message: encodeJsonAnswer("pong") };
+  const response = await runExec(options, call, decodeJsonCall(new TextDecoder().decode(body)));
+  return { headers: {}, message: encodeJsonAnswer(encodeHex(response)) };
 }
 
-/** What is refused before Connect's own handler sees it, in Connect's form. */
-function refused(status: number, code: string, error: PluginError): Response {
-  const headers = { "content-type": JSON_TYPE, [ERROR_CODE]: error.code, connection: "close" };
-  return new Response(JSON.stringify({ code, message: error.message }), { status, headers });
+function callOf({ headers, signal }: ServerRequest): RpcCall {
+  const timeout = headers.get(TIMEOUT);
+  return { header: (name) => headers.get(name), signal, timeoutMs: timeoutFromHeader(timeout === "0" ? "1" : timeout) };
+}
+
+function requirePlain({ headers }: ServerRequest): void {
+  const encoding = headers.get("content-encoding") ?? "identity";
+  if (encoding !== "identity") throw refusal("exec.bad_request", `The body's encoding is ${encoding}; this plugin takes none`);
+}
+
+/** What may not have been read to its end is the last on its connection. */
+const LAST = { connection: "close" };
+
+function refused({ code, message }: PluginError, status: RpcStatus = statusFromCode(code), httpStatus = httpStatusOf(status)): Response {
+  const last = httpStatus === 404 || code === "exec.too_large" ? LAST : {};
+  const headers = { "content-type": JSON_TYPE, [ERROR_CODE]: code, ...last };
+  return new Response(encodeError(status, message), { status: httpStatus, headers });
 }

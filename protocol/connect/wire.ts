@@ -1,12 +1,11 @@
 /**
- * Connect as both sides write it, where it differs from gRPC: content types, and JSON in the seed's form, with hex in strings.
+ * Connect as both sides write it, where it differs from gRPC: content types, errors, and JSON in the seed's form, with hex in strings.
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
-import { codeFromString } from "@connectrpc/connect/protocol-connect";
 import type { Bytes } from "../caller.ts";
-import { PluginError } from "../errors.ts";
-import { ERROR_CODE } from "../grpc/wire.ts";
+import { PluginError, refusal } from "../errors.ts";
+import { type RpcRefusal, type RpcStatus, STATUSES } from "../grpc/wire.ts";
+import { decodeHex } from "../hex.ts";
 
 /** The content type of a body in protobuf's binary form, which is gRPC's message. */
 export const PROTO_TYPE = "application/proto";
@@ -15,41 +14,92 @@ export const JSON_TYPE = "application/json";
 /** The header that carries the milliseconds left. */
 export const TIMEOUT = "connect-timeout-ms";
 
-/** Whether a content type names the JSON form. */
-export function isJson(contentType: string | null): boolean {
-  return contentType !== null && contentType.split(";", 1)[0]?.trim().toLowerCase() === JSON_TYPE;
+/** Whether a content type names protobuf's binary form. */
+export function isProto(contentType: string | null): boolean {
+  return contentType === PROTO_TYPE || typeFrom(contentType) === PROTO_TYPE;
 }
 
-/** An error that the plugin itself answered with. */
-class AnswerError extends ConnectError {}
+/** Whether a content type names the JSON form. */
+export function isJson(contentType: string | null): boolean {
+  return typeFrom(contentType) === JSON_TYPE;
+}
 
-/** Whether the plugin itself answered with this error. `instanceof` takes every `ConnectError` for one. */
-export function isAnswer(error: ConnectError): boolean {
-  return Object.getPrototypeOf(error) === AnswerError.prototype;
+function typeFrom(contentType: string | null): string | undefined {
+  return contentType?.split(";", 1)[0]?.trim().toLowerCase();
 }
 
 /**
- * The error that an answer with another status than 200 stands for: the plugin's own where it has Connect's form, which a page of
- * another server's has not.
+ * Reads a call in JSON. What is absent is empty; a payload that is not hex is `undefined`.
+ * @throws {PluginError} "exec.bad_request" when it is none.
  */
-export function errorFromAnswer(status: number, header: Headers, body: Bytes): ConnectError | PluginError {
-  const text = new TextDecoder().decode(body);
-  const value = parseJson(text);
-  const code = typeof value?.["code"] === "string" ? codeFromString(value["code"]) : undefined;
-  if (status >= 400 && (code !== undefined || header.has(ERROR_CODE))) {
-    const message = value?.["message"];
-    return new AnswerError(typeof message === "string" ? message : "", code ?? Code.Unknown, header);
-  }
-  const hint = "Something that does not speak Connect may listen there: compare comm_type in the plugin's configuration";
-  const said = text.length <= 120 ? text : `${text.slice(0, 120)}…`;
-  return new PluginError("caller.bad_response", `The answer's status is ${status}, not 200: ${said}`, { hint });
+export function decodeJsonCall(text: string): { readonly command: string; readonly payload: Bytes | undefined } {
+  const { Command: command = "", Payload: payload = "" } = parseObject(text) ?? { Command: null };
+  if (typeof command === "string" && typeof payload === "string") return { command, payload: decodeHex(payload) };
+  throw refusal("exec.bad_request", 'The body is no JSON object with the strings "Command" and "Payload"');
 }
 
-function parseJson(text: string): Record<string, unknown> | undefined {
+/** A right answer in JSON; `response` is "pong" or hex, which need no escapes, and as proto3 has it what is empty is not there. */
+export function encodeJsonAnswer(response: string): string {
+  return `{"Status":"success","Data":{${response === "" ? "" : `"Response":"${response}"`}}}`;
+}
+
+/** Connect's name of a status: `invalid_argument`. */
+function nameOf(status: RpcStatus): string {
+  return status.replace(/\B[A-Z]/g, "_$&").toLowerCase();
+}
+
+const STATUS_BY_NAME: ReadonlyMap<unknown, RpcStatus> = new Map(STATUSES.slice(1).map((status) => [nameOf(status), status]));
+
+/** The HTTP statuses of Connect's, but for those that are 500. */
+const HTTP_STATUSES: Readonly<Partial<Record<RpcStatus, number>>> = {
+  Canceled: 499,
+  InvalidArgument: 400,
+  DeadlineExceeded: 504,
+  NotFound: 404,
+  PermissionDenied: 403,
+  ResourceExhausted: 429,
+  Unimplemented: 501,
+  Unavailable: 503,
+  Unauthenticated: 401,
+};
+
+/** The HTTP status of an error answer. */
+export function httpStatusOf(status: RpcStatus): number {
+  return HTTP_STATUSES[status] ?? 500;
+}
+
+/** The body of an error answer. */
+export function encodeError(status: RpcStatus, message: string): string {
+  return JSON.stringify({ code: nameOf(status), message });
+}
+
+/**
+ * What an answer with another status than 200 says: the plugin's own refusal where it has Connect's form or a `code` of ours.
+ * @throws {PluginError} "caller.bad_response" for anything else, the page of another server for example.
+ */
+export function refusalFrom(httpStatus: number, code: string | null, body: Uint8Array): RpcRefusal {
+  const text = new TextDecoder().decode(body);
+  const value = parseObject(text);
+  const status = STATUS_BY_NAME.get(value?.["code"]);
+  if (httpStatus >= 400 && (status !== undefined || code !== null)) {
+    const message = value?.["message"];
+    return { status: status ?? "Unknown", message: typeof message === "string" ? message : "", code };
+  }
+  const said = text.length <= 120 ? text : `${text.slice(0, 120)}…`;
+  throw badResponse(`The answer's status is ${httpStatus}, not 200: ${said}`);
+}
+
+/** An answer that is none of Connect's. */
+export function badResponse(message: string): PluginError {
+  const hint = "Something that does not speak Connect may listen there: compare comm_type in the plugin's configuration";
+  return new PluginError("caller.bad_response", message, { hint });
+}
+
+function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? { ...value } : undefined;
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined;
   } catch {
-    return undefined;
+    return undefined; // What is not JSON says nothing.
   }
 }

@@ -2,40 +2,104 @@
  * The host's half of gRPC: takes an endpoint, gives a `DriverCaller` that sends each call exactly once.
  * @module
  */
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
-import { Code, ConnectError } from "@connectrpc/connect";
-import type { UniversalClientRequest } from "@connectrpc/connect/protocol";
+import { refusedError } from "../call_error.ts";
 import type { DriverCaller, DriverOptions } from "../caller.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { PluginError } from "../errors.ts";
-import { RpcCaller, transportOptions } from "./rpc_caller.ts";
-import { formatGrpcTimeout, GRPC_TIMEOUT, messageCap } from "./wire.ts";
+import { messageOf, PluginError } from "../errors.ts";
+import { Connection, Exchange } from "./clients.ts";
+import { PREFIX_BYTES } from "./envelope.ts";
+import { type RpcAnswer, RpcCaller, type RpcRequest } from "./rpc_caller.ts";
+import { formatGrpcTimeout, GRPC_TIMEOUT, SESSION, WINDOW_BYTES } from "./wire.ts";
 
 /**
  * Opens the gRPC driver: one HTTP/2 connection, made at the first call and again when it was lost.
  * @throws {PluginError} "caller.unsupported" for an endpoint of pipes.
  */
-export async function openGrpcCaller(endpoint: Endpoint, options: DriverOptions): Promise<DriverCaller> {
-  if (endpoint.kind === "pipes") throw new PluginError("caller.unsupported", "gRPC needs a TCP or Unix-socket endpoint");
-  const [{ Http2SessionManager }, { createTransport }, { sendOverHttp2 }] = await Promise.all([
-    import("@connectrpc/connect-node"),
-    import("@connectrpc/connect/protocol-grpc"),
-    import("./clients.ts"),
-  ]);
-  const baseUrl = endpoint.kind === "tcp" ? endpoint.url.origin : "http://localhost";
-  const place = endpoint.kind === "unix" ? { createConnection: () => connect({ path: endpoint.path }) } : {};
-  const sessions = new Http2SessionManager(baseUrl, { idleConnectionTimeoutMs: MAX_IDLE_MS }, { ...SESSION, ...place });
-  const cap = messageCap(options.maxPayloadBytes);
-  const httpClient = (request: UniversalClientRequest) => sendOverHttp2(sessions, request, cap);
-  return new RpcCaller(options, {
-    transport: createTransport({ ...transportOptions(cap), baseUrl, httpClient }),
-    timeoutHeader: (ms) => [GRPC_TIMEOUT, formatGrpcTimeout(ms)],
-    isFromPlugin: ({ metadata }) => metadata.has("grpc-status"),
-    close: () => sessions.abort(new ConnectError("the connection was closed", Code.Canceled)),
+export function openGrpcCaller(endpoint: Endpoint, options: DriverOptions): Promise<DriverCaller> {
+  if (endpoint.kind === "pipes") {
+    return Promise.reject(new PluginError("caller.unsupported", "gRPC needs a TCP or Unix-socket endpoint"));
+  }
+  const client = new Http2Client(endpoint, options.maxPayloadBytes);
+  const caller = new RpcCaller(options, {
+    takesGiveUp: true,
+    headers: HEADERS,
+    room: PREFIX_BYTES,
+    timeoutHeader: GRPC_TIMEOUT,
+    formatTimeout: formatGrpcTimeout,
+    send: (request) => client.send(request),
+    close: () => client.close(),
   });
+  return Promise.resolve(caller);
 }
 
-/** The host decides how long it keeps a connection. */
-const MAX_IDLE_MS = 2 ** 31 - 1;
-/** Windows in which a payload of the usual size fits, and memory for many calls at once (in MB; Node refuses streams over 10). */
-const SESSION = { settings: { initialWindowSize: 1024 * 1024 }, maxSessionMemory: 1024 };
+/** The path is filled in by each call; HTTP/2 wants these names first. */
+const HEADERS = { ":method": "POST", ":path": "", "content-type": "application/grpc", te: "trailers" };
+
+/** Where HTTP/2 can go. */
+type Place = Exclude<Endpoint, { kind: "pipes" }>;
+
+/** A client with one connection, made at the first call and again when it was lost. */
+class Http2Client {
+  readonly #place: Place;
+  readonly #limit: number;
+  readonly #connections = new Set<Connection>();
+  #current: Connection | undefined;
+  #opening: Promise<Connection> | undefined;
+  #closed = false;
+
+  /** `limit` is that of a payload. */
+  constructor(place: Place, limit: number) {
+    this.#place = place;
+    this.#limit = limit;
+  }
+
+  /** Sends one request, and reads no more of its answer than such a payload needs. */
+  send(request: RpcRequest): Promise<RpcAnswer> {
+    if (request.options.signal?.aborted === true) return Promise.reject(request.options.signal.reason); // Makes no connection.
+    return new Promise((resolve, reject) => {
+      const exchange = new Exchange(request, this.#limit, { resolve, reject });
+      if (this.#current?.isUsable === true) return this.#current.run(exchange);
+      // Until there is a stream nothing of the call has been sent.
+      this.#open().then(
+        (connection) => connection.run(exchange),
+        (error) => exchange.fail(refusedError(`It could not be connected to: ${messageOf(error)}`, error)),
+      );
+    });
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    for (const connection of this.#connections) connection.end();
+    return Promise.resolve();
+  }
+
+  /** One opening serves all who wait. */
+  #open(): Promise<Connection> {
+    return this.#opening ??= this.#connect().finally(() => this.#opening = undefined);
+  }
+
+  async #connect(): Promise<Connection> {
+    const place = this.#place;
+    const base = place.kind === "tcp" ? place.url.origin : "http://localhost";
+    const socket = connect(
+      place.kind === "unix"
+        ? { path: place.path }
+        : { host: place.url.hostname.replace(/^\[|\]$/g, ""), port: Number(place.url.port || 80) },
+    );
+    const session = connectHttp2(base, { ...SESSION, createConnection: () => socket });
+    const connection = new Connection(session, socket);
+    this.#connections.add(connection);
+    socket.once("close", () => this.#connections.delete(connection));
+    await new Promise<void>((resolve, reject) => {
+      session.once("connect", () => resolve());
+      session.once("error", reject);
+      socket.once("error", reject);
+      socket.once("close", () => reject(new Error("the connection was closed")));
+    });
+    if (this.#closed) connection.end();
+    else if (place.kind === "tcp") session.setLocalWindowSize(WINDOW_BYTES); // A larger one of a Unix socket hangs Node.
+    return this.#current = connection;
+  }
+}

@@ -1,178 +1,171 @@
 /**
- * One unary call over HTTP/2: takes a session manager and a request of Connect's, gives the whole answer. Each failure says whether the
- * call may have run, which connect-node's own client leaves open; there a stream that was reset without an error never ends its call.
+ * Unary calls over HTTP/2: takes a session and requests, gives an answer to each, or a failure that says whether the call may have run.
  * @module
  */
-import { type ClientHttp2Stream, constants, type Http2Session, type IncomingHttpHeaders } from "node:http2";
-import { Code, ConnectError } from "@connectrpc/connect";
-import type { Http2SessionManager } from "@connectrpc/connect-node";
-import type { UniversalClientRequest, UniversalClientResponse } from "@connectrpc/connect/protocol";
-import { collectBytes, concatBytes } from "../bytes.ts";
-import { messageOf, PluginError } from "../errors.ts";
-import { lostError, refusedError } from "../call_error.ts";
+import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
+import type { Socket } from "node:net";
+import { answerTooLarge, lostError, refusedError } from "../call_error.ts";
+import type { AttemptOptions } from "../caller.ts";
+import { messageOf } from "../errors.ts";
+import { badResponse, readAnswer } from "./answer.ts";
+import { envelop, Envelope } from "./envelope.ts";
+import type { RpcAnswer, RpcRequest } from "./rpc_caller.ts";
+import { messageCap } from "./wire.ts";
 
-/**
- * Sends one request, and reads no more than `cap` bytes of its answer.
- * @throws {PluginError} "caller.refused", "caller.lost", "caller.bad_response", or the signal's reason.
- * @throws {ConnectError} "resource_exhausted" when there are more.
- */
-export async function sendOverHttp2(
-  sessions: Http2SessionManager,
-  request: UniversalClientRequest,
-  cap: number,
-): Promise<UniversalClientResponse> {
-  const body = await collectBytes(request.body);
-  request.signal?.throwIfAborted(); // An aborted call makes no connection.
-  const exchange = new Exchange(request.signal, cap);
-  const path = new URL(request.url).pathname;
-  // Until there is a stream nothing of the call has been sent.
-  sessions.request("POST", path, Object.fromEntries(request.header), {}).then(
-    (stream) => exchange.run(stream, body),
-    (error) => exchange.fail(refusedError(`It could not be connected to: ${messageOf(error.cause ?? error)}`, error)),
-  );
-  const answer = await exchange.answer;
-  if (answer.status === constants.HTTP_STATUS_OK) return answer;
-  throw new PluginError("caller.bad_response", `The answer's HTTP status is ${answer.status}, not 200`, { hint: NOT_GRPC });
-}
+/** One connection and its open calls. */
+export class Connection {
+  readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
+  readonly #open = new Set<Exchange>();
+  /** The last stream that the plugin has looked at, once it has said so. */
+  #last = Number.POSITIVE_INFINITY;
 
-const NOT_GRPC = "Something that does not speak gRPC may listen there: compare comm_type in the plugin's configuration";
-
-/** The last stream that each session's peer has looked at, once it has said so. */
-const lastStreams = new WeakMap<Http2Session, number>();
-
-function watch(session: Http2Session | undefined): void {
-  if (session === undefined || lastStreams.has(session)) return;
-  lastStreams.set(session, Infinity);
-  // The manager destroys the session within this event. Deno's HTTP/2 goes on to use what that has freed, and the process crashes.
-  for (const listener of session.listeners("goaway")) {
-    session.off("goaway", listener as () => void);
-    session.on("goaway", (...given) => queueMicrotask(() => listener(...given)));
+  constructor(session: ClientHttp2Session, socket: Socket) {
+    this.#session = session;
+    this.#socket = socket;
+    // Nobody else hears of a session that breaks between two calls.
+    session.on("error", () => {});
+    socket.on("error", () => {});
+    session.on("goaway", (_code, last) => this.#last = last);
   }
-  session.on("goaway", (_code, last) => lastStreams.set(session, last));
-  // The manager leaves a broken session at the next call, which may come before the session's error, and nobody else would hear it.
-  session.on("error", () => {});
+
+  /** Whether new calls may be sent. */
+  get isUsable(): boolean {
+    return this.#last === Number.POSITIVE_INFINITY && !this.#session.closed && !this.#session.destroyed && !this.#socket.destroyed;
+  }
+
+  run(exchange: Exchange): void {
+    if (exchange.isSettled) return;
+    try {
+      this.#open.add(exchange);
+      exchange.run(this.#session.request(exchange.headers), this);
+    } catch (error) {
+      this.finished(exchange);
+      exchange.fail(refusedError(`It takes no more calls on this connection: ${messageOf(error)}`, error));
+    }
+  }
+
+  /** The exchange has settled. */
+  finished(exchange: Exchange): void {
+    this.#open.delete(exchange);
+  }
+
+  /** Whether the plugin has said that it did not look at this stream. */
+  passedOver(stream: ClientHttp2Stream): boolean {
+    return stream.id !== undefined && stream.id > this.#last;
+  }
+
+  /**
+   * Ends it and every open call. The socket goes, and the session with it: a goodbye, which the session would say, makes a plugin on Deno
+   * crash (denoland/deno#36788).
+   */
+  end(): void {
+    for (const exchange of this.#open) exchange.fail(lostError("it was closed"));
+    this.#socket.destroy();
+  }
 }
 
-/** A flag and a length stand before each message. */
-const PREFIX = 5;
+/** Who waits for a call. */
+export interface Settling {
+  resolve(answer: RpcAnswer): void;
+  reject(error: unknown): void;
+}
 
-class Exchange {
-  readonly answer: Promise<UniversalClientResponse>;
-  readonly #settled = Promise.withResolvers<UniversalClientResponse>();
-  readonly #signal: AbortSignal | undefined;
-  readonly #cap: number;
-  readonly #chunks: Uint8Array[] = [];
-  #size = 0;
+/** One call from when it is made until it has settled. */
+export class Exchange {
+  /** Of the request. */
+  readonly headers: Record<string, string>;
+  isSettled = false;
+  readonly #body: Uint8Array;
+  readonly #options: AttemptOptions;
+  readonly #answer: Envelope;
+  readonly #limit: number;
+  readonly #caller: Settling;
+  #stream: ClientHttp2Stream | undefined;
+  #connection: Connection | undefined;
   #head: IncomingHttpHeaders | undefined;
   #trailers: IncomingHttpHeaders | undefined;
-  #stream: ClientHttp2Stream | undefined;
+  #hasEnded = false;
+  #broken: unknown;
 
-  constructor(signal: AbortSignal | undefined, cap: number) {
-    this.answer = this.#settled.promise;
-    this.#signal = signal;
-    this.#cap = cap;
-    signal?.addEventListener("abort", this.#cancel, { once: true });
+  constructor({ path, headers, body, options }: RpcRequest, limit: number, caller: Settling) {
+    headers[":path"] = path;
+    this.headers = headers;
+    this.#body = envelop(body);
+    this.#options = options;
+    this.#answer = new Envelope(messageCap(limit));
+    this.#limit = limit;
+    this.#caller = caller;
+    options.signal?.addEventListener("abort", this.#giveUp, { once: true });
+    options.onGiveUp?.(this.#giveUp);
   }
 
-  fail(error: unknown): void {
-    this.#signal?.removeEventListener("abort", this.#cancel);
-    this.#settled.reject(error);
-  }
-
-  run(stream: ClientHttp2Stream, body: Uint8Array): void {
+  run(stream: ClientHttp2Stream, connection: Connection): void {
     this.#stream = stream;
-    const { session } = stream;
-    watch(session);
-    let broken: unknown;
-    let hasEnded = false;
-    const finish = () => {
-      if (hasEnded && (this.#trailers ?? this.#head)?.["grpc-status"] !== undefined) this.#succeed();
-    };
-    stream.on("error", (error) => broken ??= error);
-    stream.on("close", () => this.#onClose(stream, session, broken));
-    if (this.#signal?.aborted === true) return stream.close(constants.NGHTTP2_CANCEL);
+    this.#connection = connection;
+    stream.on("error", (error) => this.#broken ??= error);
+    stream.on("close", () => this.#onClose(stream));
     stream.on("response", (headers) => this.#head = headers);
     stream.on("data", (chunk: Uint8Array) => this.#onData(chunk));
     // Which of the two is the last differs between the runtimes.
-    stream.on("trailers", (headers) => (this.#trailers = headers, finish()));
-    stream.on("end", () => (hasEnded = true, finish()));
-    stream.end(body);
+    stream.on("trailers", (headers) => {
+      this.#trailers = headers;
+      if (this.#hasEnded || this.#answer.isWhole) this.#succeed();
+    });
+    stream.on("end", () => {
+      this.#hasEnded = true;
+      if ((this.#trailers ?? this.#head)?.["grpc-status"] !== undefined) this.#succeed();
+    });
+    stream.end(this.#body);
   }
 
-  readonly #cancel = () => {
+  fail(error: unknown): void {
+    if (this.#settle()) this.#caller.reject(error);
+  }
+
+  #settle(): boolean {
+    if (this.isSettled) return false;
+    this.isSettled = true;
+    this.#options.signal?.removeEventListener("abort", this.#giveUp);
+    this.#connection?.finished(this);
+    return true;
+  }
+
+  readonly #giveUp = (reason: unknown) => {
+    if (this.isSettled) return;
     this.#stream?.close(constants.NGHTTP2_CANCEL);
-    this.fail(this.#signal?.reason);
+    this.fail(this.#options.signal?.aborted === true ? this.#options.signal.reason : reason);
   };
 
   #onData(chunk: Uint8Array): void {
-    this.#size += chunk.length;
-    this.#chunks.push(chunk);
-    if (this.#size <= this.#cap && this.#promised() <= this.#cap) return;
+    if (this.isSettled || this.#answer.add(chunk)) return;
     this.#stream?.close(constants.NGHTTP2_CANCEL);
-    this.fail(new ConnectError(`The answer has more than ${this.#cap} bytes`, Code.ResourceExhausted));
+    this.fail(answerTooLarge(this.#limit));
   }
 
-  /** The length that gRPC writes before the message, which may never come. */
-  #promised(): number {
-    if (this.#size < PREFIX) return 0;
-    if ((this.#chunks[0]?.length ?? 0) < PREFIX) this.#chunks.splice(0, Infinity, concatBytes(this.#chunks, this.#size));
-    const [first = new Uint8Array(PREFIX)] = this.#chunks;
-    return new DataView(first.buffer, first.byteOffset).getUint32(1);
-  }
-
-  #onClose(stream: ClientHttp2Stream, session: Http2Session | undefined, broken: unknown): void {
+  #onClose(stream: ClientHttp2Stream): void {
+    if (this.isSettled) return;
     const { rstCode } = stream;
+    const broken = this.#broken;
     if (broken === undefined && rstCode === constants.NGHTTP2_NO_ERROR && this.#head !== undefined) return this.#succeed();
-    const last = session === undefined ? undefined : lastStreams.get(session);
-    const isPassedOver = last !== undefined && stream.id !== undefined && stream.id > last;
-    if (rstCode === constants.NGHTTP2_REFUSED_STREAM || isPassedOver) {
+    if (rstCode === constants.NGHTTP2_REFUSED_STREAM || this.#connection?.passedOver(stream) === true) {
       return this.fail(refusedError("It took no more calls on this connection", broken));
     }
-    if (hasCode(broken, "ERR_HTTP2_ERROR")) {
-      const message = `The answer is not HTTP/2: ${messageOf(broken)}`;
-      return this.fail(new PluginError("caller.bad_response", message, { hint: NOT_GRPC, cause: broken }));
+    if (broken instanceof Error && "code" in broken && broken.code === "ERR_HTTP2_ERROR") {
+      return this.fail(badResponse(`The answer is not HTTP/2: ${messageOf(broken)}`, broken));
     }
     this.fail(lostError(broken === undefined ? `the stream ended with code ${rstCode}` : messageOf(broken), broken));
   }
 
-  /** Repeated calls, as at the stream's close, find it settled. */
   #succeed(): void {
-    this.#signal?.removeEventListener("abort", this.#cancel);
+    if (!this.#settle()) return;
     // What was answered before it was read to its end need not be read any more.
     if ((this.#stream?.writableLength ?? 0) > 0) this.#stream?.close(constants.NGHTTP2_CANCEL);
-    const body = concatBytes(this.#chunks, this.#size);
-    const chunks = async function* () {
-      yield body;
-    };
-    this.#settled.resolve({
-      status: Number(this.#head?.[":status"] ?? 0),
-      header: webHeaders(this.#head),
-      trailer: webHeaders(this.#trailers),
-      body: chunks(),
-    });
-  }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
-}
-
-/** The fields that the contract knows: details of a status are not read, and garbage in them must not hide the status. */
-function webHeaders(fields: IncomingHttpHeaders = {}): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(fields)) {
-    if (name.startsWith(":") || name === "grpc-status-details-bin" || value === undefined) continue;
-    headers.set(name, name === "grpc-message" ? decodable(String(value)) : String(value));
-  }
-  return headers;
-}
-
-/** gRPC's percent-encoding as `decodeURIComponent` can read it: what is no encoded UTF-8 stands for itself. */
-function decodable(message: string): string {
-  try {
-    decodeURIComponent(message);
-    return message;
-  } catch {
-    return encodeURIComponent(message);
+    const head = this.#head ?? {};
+    try {
+      this.#caller.resolve(readAnswer(head, this.#trailers ?? head, this.#answer));
+    } catch (error) {
+      this.#caller.reject(error);
+    }
   }
 }

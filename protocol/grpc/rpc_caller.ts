@@ -1,56 +1,80 @@
 /**
- * The host's half of the service of plugin.proto: takes a transport of Connect's, gives a `DriverCaller`. gRPC and Connect share it.
+ * The host's half of the service of plugin.proto: takes what carries its messages, gives a `DriverCaller`. gRPC and Connect share it.
  * @module
  */
-import { Code, ConnectError, type Transport } from "@connectrpc/connect";
-import type { CommonTransportOptions } from "@connectrpc/connect/protocol";
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
+import { answerTooLarge, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
 import { isPluginError, PluginError, withMore } from "../errors.ts";
-import { Plugin } from "../gen/plugin_pb.ts";
-import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
-import { answerTooLarge, lostError, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
+import { HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
+import { isHeaderValue } from "../names.ts";
+import { createRequestId } from "../request_id.ts";
+import { decodeAnswer, encodeRequest } from "./message.ts";
 import {
   decodePayload,
   encodePayload,
-  ERROR_CODE,
-  errorFromRpc,
+  errorFromRefusal,
+  EXEC_PATH,
   formFromDialect,
   PAYLOAD,
   type PayloadForm,
+  PING_PATH,
   responseFrom,
+  type RpcRefusal,
 } from "./wire.ts";
 
-/** What the transports of both wires have in common: binary messages, none compressed, none over the cap. */
-export function transportOptions(cap: number): Omit<CommonTransportOptions, "baseUrl" | "httpClient"> {
-  const compression = { acceptCompression: [], sendCompression: null, compressMinBytes: 0 };
-  return { ...compression, useBinaryFormat: true, interceptors: [], readMaxBytes: cap, writeMaxBytes: cap };
+/** One request; its body is a message, with as much room before it as the wire asks for. */
+export interface RpcRequest {
+  readonly path: string;
+  readonly headers: Record<string, string>;
+  readonly body: Bytes;
+  /** How it is given up. */
+  readonly options: AttemptOptions;
+}
+
+/** An answer: a message, or what the plugin said in place of one. */
+export interface RpcAnswer {
+  /** Leading metadata. */
+  header(name: string): string | null;
+  readonly result: Bytes | RpcRefusal;
 }
 
 /** What is special to a wire that carries the service of plugin.proto. */
 export interface RpcWire {
-  readonly transport: Transport;
+  /** Whether `send` wants `onGiveUp` instead of a signal. */
+  readonly takesGiveUp: boolean;
+  /** The headers that every request has. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes that stay free before a message. */
+  readonly room: number;
   /** The header that carries the milliseconds left. */
-  timeoutHeader(timeoutMs: number): readonly [name: string, value: string];
-  /** Whether the plugin itself answered with this error, or the way to it failed. */
-  isFromPlugin(error: ConnectError): boolean;
-  /** Closes every connection. */
-  close(): Promise<void> | void;
+  readonly timeoutHeader: string;
+  /** How it writes them. */
+  formatTimeout(timeoutMs: number): string;
+  /**
+   * Sends one request, once.
+   * @throws {PluginError} "caller.refused", "caller.lost", "caller.bad_response", "caller.too_large", or the signal's reason.
+   */
+  send(request: RpcRequest): Promise<RpcAnswer>;
+  /** Closes every connection; open calls end with "caller.lost". */
+  close(): Promise<void>;
 }
 
-/** Calls the service of plugin.proto over any transport of Connect's. */
+/** Calls the service of plugin.proto over a wire. */
 export class RpcCaller implements DriverCaller {
+  readonly takesGiveUp: boolean;
   readonly #options: DriverOptions;
   readonly #wire: RpcWire;
   #form: PayloadForm;
-  #token: string | undefined;
-  /** The calls that a close gives up. */
-  readonly #open = new Set<AbortController>();
+  /** The headers that are the same for every call. */
+  #usual: Readonly<Record<string, string>>;
   #closed = false;
   #hasNoticed = false;
 
   constructor(options: DriverOptions, wire: RpcWire) {
+    this.takesGiveUp = wire.takesGiveUp;
     this.#options = options;
     this.#wire = wire;
+    this.#usual = { ...wire.headers, [HEADERS.host]: options.host };
     const dialect = options.dialect ?? (options.features?.includes("raw") === true ? "goplugin-1" : "seed");
     this.#form = formFromDialect(dialect);
   }
@@ -61,58 +85,72 @@ export class RpcCaller implements DriverCaller {
   }
 
   async identify(nonce: string | undefined, options: CallOptions = {}): Promise<Identity> {
-    const header = await this.#ping(nonce, options);
-    const identity = parseIdentity(header.get(HEADERS.polyplug), header.get(HEADERS.proof));
+    const answer = await this.#ping(nonce, options);
+    const identity = parseIdentity(answer.header(HEADERS.polyplug), answer.header(HEADERS.proof));
     // What the configuration says in so many words wins over what the plugin lists.
     if (this.#options.dialect === undefined && identity.features.includes("raw")) this.#form = "raw";
     return identity;
   }
 
   trust(token: string): void {
-    this.#token = token;
+    this.#usual = { ...this.#usual, [HEADERS.authorization]: `Bearer ${token}` };
   }
 
-  async exec(command: string, payload: Uint8Array = new Uint8Array(0), options: CallOptions = {}): Promise<Bytes> {
-    const limit = this.#options.maxPayloadBytes;
-    const form = this.#form;
-    return await this.#guarded(options, async (signal) => {
+  async exec(command: string, payload: Uint8Array = EMPTY, options: CallOptions = {}): Promise<Bytes> {
+    try {
+      const limit = this.#options.maxPayloadBytes;
       if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
-      const headers = { ...this.#headers(options), [PAYLOAD]: form };
-      const request = { Command: command, Payload: encodePayload(payload, form) };
-      const { message, header } = await this.#wire.transport.unary(Plugin.method.exec, signal, undefined, headers, request);
-      const response = this.#read(responseFrom(message, EMPTY), form, header.get(PAYLOAD));
-      if (form === "raw" && header.get(PAYLOAD) === null && looksLikeHex(response)) this.#noticeHex(command);
+      const form = this.#form;
+      const headers = this.#headers(options);
+      headers[PAYLOAD] = form;
+      const body = encodeRequest({ command, payload: encodePayload(payload, form) }, this.#wire.room);
+      const answer = await this.#send({ path: EXEC_PATH, headers, body, options });
+      const said = answer.header(PAYLOAD);
+      const response = this.#read(this.#responseFrom(answer), form, said);
+      if (form === "raw" && said === null && looksLikeHex(response)) this.#noticeHex(command);
       if (response.length > limit) throw answerTooLarge(limit);
       return response;
-    });
+    } catch (error) {
+      throw this.#errorFrom(error, options);
+    }
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const call of this.#open) call.abort(new ConnectError("the connection was closed", Code.Canceled));
     await this.#wire.close();
   }
 
-  async #ping(nonce: string | undefined, options: CallOptions): Promise<Headers> {
-    return await this.#guarded(options, async (signal) => {
-      const headers = { ...this.#headers(options), ...(nonce === undefined ? {} : { [HEADERS.nonce]: nonce }) };
-      const { message, header } = await this.#wire.transport.unary(Plugin.method.ping, signal, undefined, headers, {});
-      requirePong(responseFrom(message, ""));
-      return header;
-    });
+  async #ping(nonce: string | undefined, options: CallOptions): Promise<RpcAnswer> {
+    try {
+      const headers = this.#headers(options);
+      if (nonce !== undefined) headers[HEADERS.nonce] = nonce;
+      const answer = await this.#send({ path: PING_PATH, headers, body: new Uint8Array(this.#wire.room), options });
+      requirePong(decoder.decode(this.#responseFrom(answer)));
+      return answer;
+    } catch (error) {
+      throw this.#errorFrom(error, options);
+    }
   }
 
-  #headers(options: AttemptOptions): Record<string, string> {
-    const headers = callHeaders(this.#options.host, this.#token, options);
-    const left = wholeTimeoutMs(options.timeoutMs);
-    if (left === undefined) return headers;
-    // As a header and not as the transport's own option, which would start a second timer for the same deadline.
-    const [name, value] = this.#wire.timeoutHeader(left);
-    return { ...headers, [name]: value };
+  #headers({ requestId = createRequestId(), attempt = 1, traceparent, timeoutMs }: AttemptOptions): Record<string, string> {
+    requireHeader(HEADERS.requestId, requestId);
+    const headers: Record<string, string> = { ...this.#usual, [HEADERS.requestId]: requestId, [HEADERS.attempt]: String(attempt) };
+    if (traceparent !== undefined) {
+      requireHeader(HEADERS.traceparent, traceparent);
+      headers[HEADERS.traceparent] = traceparent;
+    }
+    const left = wholeTimeoutMs(timeoutMs);
+    if (left !== undefined) headers[this.#wire.timeoutHeader] = this.#wire.formatTimeout(left);
+    return headers;
+  }
+
+  /** Not an async function, which each call would pay for. */
+  #send(request: RpcRequest): Promise<RpcAnswer> {
+    return this.#closed ? Promise.reject(refusedError("The connection was closed")) : this.#wire.send(request);
   }
 
   /** Reads a response in the form that was asked for; `said` is what the answer says of itself, which only our own plugins do. */
-  #read(field: Uint8Array, form: PayloadForm, said: string | null): Bytes {
+  #read(field: Bytes, form: PayloadForm, said: string | null): Bytes {
     const response = said === null || said === form ? decodePayload(field, form) : undefined;
     if (response !== undefined) return response;
     const other = form === "raw" ? "seed" : "goplugin-1";
@@ -130,47 +168,41 @@ export class RpcCaller implements DriverCaller {
     this.#options.onNotice?.(`The answer to "${command}" is all hex digits, where raw bytes were asked for; ${hint}`);
   }
 
-  /** Runs one exchange, gives it up with CANCEL when the signal fires, and gives every failure its code. */
-  async #guarded<T>({ signal }: CallOptions, exchange: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const controller = new AbortController();
-    // Of any other reason the transport makes a reset that means an internal error.
-    const cancel = () => controller.abort(new ConnectError("the call was given up", Code.Canceled));
-    try {
-      if (this.#closed) throw refusedError("The connection was closed");
-      signal?.throwIfAborted();
-      signal?.addEventListener("abort", cancel, { once: true });
-      this.#open.add(controller);
-      return await exchange(controller.signal);
-    } catch (error) {
-      if (signal?.aborted === true) throw signal.reason;
-      if (controller.signal.aborted) throw withMore(lostError("it was closed", error), { plugin: this.#options.plugin });
-      throw withMore(isPluginError(error) ? error : this.#errorFrom(error), { plugin: this.#options.plugin });
-    } finally {
-      this.#open.delete(controller);
-      signal?.removeEventListener("abort", cancel);
-    }
+  /** A failure with its plugin's name; one of the signal is what the signal says. */
+  #errorFrom(error: unknown, { signal }: CallOptions): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    return isPluginError(error) ? withMore(error, { plugin: this.#options.plugin }) : error;
   }
 
-  #errorFrom(thrown: unknown): PluginError {
-    const error = ConnectError.from(thrown);
-    if (isPluginError(error.cause)) return error.cause;
-    if (this.#wire.isFromPlugin(error)) return this.#hinted(errorFromRpc(error), error);
-    if (error.code === Code.ResourceExhausted) return answerTooLarge(this.#options.maxPayloadBytes);
-    return new PluginError("caller.bad_response", `The answer is not what the contract says: ${error.rawMessage}`, { cause: error });
+  /**
+   * The response in an answer's message.
+   * @throws {PluginError} "caller.bad_response", or what the plugin refused the call with.
+   */
+  #responseFrom({ result }: RpcAnswer): Bytes {
+    if (!(result instanceof Uint8Array)) throw this.#hinted(errorFromRefusal(result), result);
+    const message = decodeAnswer(result);
+    if (message === undefined) throw new PluginError("caller.bad_response", "The answer is no protobuf message of Ping or Exec");
+    return responseFrom(message);
   }
 
   /** A plugin of the other dialect takes raw bytes for bad hex, and hex for a payload that it cannot read. */
-  #hinted(error: PluginError, { metadata }: ConnectError): PluginError {
-    if (metadata.has(ERROR_CODE) || (error.code !== "exec.bad_request" && !UNREADABLE.test(error.message))) return error;
+  #hinted(error: PluginError, { code }: RpcRefusal): PluginError {
+    if (code !== null || (error.code !== "exec.bad_request" && !UNREADABLE.test(error.message))) return error;
     const other = this.#form === "raw" ? "seed" : "goplugin-1";
     const hint = `If it could not read the payload, which was sent as ${this.#form}: try dialect = "${other}" in its configuration`;
     return withMore(error, { hint });
   }
 }
 
+/** HTTP/2 would carry anything. */
+function requireHeader(name: string, value: string): void {
+  if (!isHeaderValue(value)) throw refusedError(`No header can carry the ${name} ${JSON.stringify(value)}`);
+}
+
 /** What libraries say of a payload that they cannot read, where the status does not tell. */
 const UNREADABLE = /\bhex\b|\butf-?8\b|unmarshal|deseriali[sz]/i;
 const EMPTY = new Uint8Array(0);
+const decoder = new TextDecoder();
 /** Fewer may be digits by chance. */
 const HEX_DIGITS = 8;
 

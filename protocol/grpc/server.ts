@@ -3,40 +3,47 @@
  * @module
  */
 import { once } from "node:events";
-import { createServer, type Http2Server, type IncomingHttpHeaders, type ServerHttp2Session } from "node:http2";
+import {
+  constants,
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
-import { connectNodeAdapter } from "@connectrpc/connect-node";
-import { Plugin } from "../gen/plugin_pb.ts";
-import { HEADERS } from "../headers.ts";
+import type { Cancellation } from "../dispatch.ts";
+import { type PluginError, refusal } from "../errors.ts";
+import { tooLarge } from "../guard.ts";
 import { pathFromListen, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
-import { createService } from "./service.ts";
-import { GRPC_TIMEOUT, messageCap, parseGrpcTimeout } from "./wire.ts";
+import { envelop, Envelope, PREFIX_BYTES } from "./envelope.ts";
+import { answerExec, answerPing, refusalFrom, type RpcCall, type RpcReply } from "./service.ts";
+import {
+  ERROR_CODE,
+  EXEC_PATH,
+  GRPC_TIMEOUT,
+  isGrpc,
+  messageCap,
+  parseGrpcTimeout,
+  PING_PATH,
+  type RpcStatus,
+  SESSION,
+  STATUSES,
+  statusFromCode,
+  WINDOW_BYTES,
+} from "./wire.ts";
 
 /** How long answers that are on their way may take when the server closes. */
 const FLUSH_MS = 250;
-/** Windows in which a payload of the usual size fits, and memory for many calls at once (in MB; Node refuses streams over 10). */
-const SESSION = { settings: { initialWindowSize: 1024 * 1024 }, maxSessionMemory: 1024 };
-
 /**
  * Listens.
  * @throws the runtime's own error, with code `EADDRINUSE` for example, when it cannot.
  */
 export async function openGrpcServer(options: ServerOptions): Promise<Server> {
-  const cap = messageCap(options.maxPayloadBytes);
-  const handler = connectNodeAdapter({
-    routes: (router) => void router.service(Plugin, createService(options)),
-    grpc: true,
-    grpcWeb: false,
-    connect: false,
-    readMaxBytes: cap,
-    acceptCompression: [],
-  });
-  const server = createServer(SESSION, (request, response) => {
-    takeTimeout(request.headers);
-    handler(request, response);
-  });
+  const path = pathFromListen(options.listen);
+  const server = createServer(SESSION);
   const sessions = new Set<ServerHttp2Session>();
   const sockets = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -48,12 +55,137 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
     endLater(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => {}); // A client that breaks off, or speaks something else, harms its own connection alone.
+    if (path === undefined) session.setLocalWindowSize(WINDOW_BYTES); // A larger one of a Unix socket hangs Node.
   });
-  const path = pathFromListen(options.listen);
+  server.on("stream", (stream, headers) => void new ServedCall(stream, headers, options));
   if (path !== undefined) await removeStaleSocket(path);
   server.listen(path === undefined ? { host: options.listen, port: options.port } : { path });
   await once(server, "listening");
   return { address: addressOf(server, options.listen), close: () => close(server, sessions, sockets) };
+}
+
+/** One call from its headers to its answer, and the signal that nobody waits for it: one listener is all that it has. */
+class ServedCall implements RpcCall, Cancellation {
+  aborted = false;
+  readonly #stream: ServerHttp2Stream;
+  readonly #headers: IncomingHttpHeaders;
+  readonly #options: ServerOptions;
+  readonly #envelope: Envelope;
+  #isAnswered = false;
+  #listener: (() => void) | undefined;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: ServerOptions) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.#options = options;
+    this.#envelope = new Envelope(messageCap(options.maxPayloadBytes));
+    stream.on("error", () => {});
+    stream.on("close", () => this.#onClose());
+    this.#refuseUnknown();
+    stream.on("data", (chunk: Uint8Array) => this.#onData(chunk));
+    stream.on("end", () => this.#onEnd());
+  }
+
+  get signal(): Cancellation {
+    return this;
+  }
+
+  get timeoutMs(): number | undefined {
+    const timeout = this.header(GRPC_TIMEOUT);
+    return timeout === undefined ? undefined : parseGrpcTimeout(timeout);
+  }
+
+  readonly header = (name: string): string | undefined => this.#headers[name] as string | undefined;
+
+  addEventListener(_type: "abort", listener: () => void): void {
+    this.#listener = listener;
+  }
+
+  removeEventListener(): void {
+    this.#listener = undefined;
+  }
+
+  /** Answers what is no call of the service. */
+  #refuseUnknown(): void {
+    const { ":path": path, ":method": method, "content-type": type } = this.#headers;
+    if (path !== EXEC_PATH && path !== PING_PATH) {
+      this.#refuse(refusal("exec.not_found", `There is no ${path}; there are ${PING_PATH} and ${EXEC_PATH}`), "Unimplemented", 404);
+    } else if (!isGrpc(type)) this.#end({ ":status": 415 });
+    else if (method !== "POST") this.#end({ ":status": 405, allow: "POST" });
+  }
+
+  #onData(chunk: Uint8Array): void {
+    if (this.#envelope.add(chunk)) return;
+    if (!this.#isAnswered) this.#refuse(tooLarge(this.#options.maxPayloadBytes));
+    // What comes after the answer is read on for a while, since a client that still writes might not see it.
+    else if (this.#envelope.size > 2 * messageCap(this.#options.maxPayloadBytes)) this.#stream.close(constants.NGHTTP2_CANCEL);
+  }
+
+  #onEnd(): void {
+    // The end of a call that was given up looks the same.
+    if (this.#isAnswered || this.#stream.closed || this.#stream.destroyed) return;
+    if ((this.header("grpc-encoding") ?? "identity") !== "identity" || this.#envelope.isCompressed) {
+      return this.#refuse(refusal("exec.bad_request", "This plugin takes no compressed messages"), "Unimplemented");
+    }
+    this.#answer().then((reply) => this.#send(reply), (error) => this.#refuse(refusalFrom(error)));
+  }
+
+  async #answer(): Promise<RpcReply> {
+    const envelope = this.#envelope;
+    if (!envelope.isWhole) throw refusal("exec.bad_request", "The body is not one whole message");
+    if (this.#headers[":path"] === PING_PATH) return await answerPing(this.#options, this.header, PREFIX_BYTES);
+    return await answerExec(this.#options, this, envelope.message, PREFIX_BYTES);
+  }
+
+  #send({ headers, message }: RpcReply): void {
+    const stream = this.#stream;
+    if (this.#isAnswered || stream.closed || stream.destroyed) return;
+    this.#isAnswered = true;
+    stream.respond({ ...HEAD, ...headers }, TRAILERS_FOLLOW);
+    stream.on("wantTrailers", sendTrailers);
+    stream.end(envelop(message));
+  }
+
+  #refuse({ code, message }: PluginError, status: RpcStatus = statusFromCode(code), httpStatus = 200): void {
+    this.#end({
+      ...HEAD,
+      ":status": httpStatus,
+      "grpc-status": String(STATUSES.indexOf(status)),
+      "grpc-message": encodeMessage(message),
+      [ERROR_CODE]: code,
+    });
+  }
+
+  /** Answers without a message. */
+  #end(headers: Readonly<Record<string, string | number>>): void {
+    const stream = this.#stream;
+    if (this.#isAnswered || stream.closed || stream.destroyed) return;
+    this.#isAnswered = true;
+    stream.respond({ ...headers }, { endStream: true });
+  }
+
+  #onClose(): void {
+    if (this.#isAnswered) return;
+    this.#isAnswered = this.aborted = true;
+    this.#listener?.();
+  }
+}
+
+const HEAD = { ":status": 200, "content-type": "application/grpc" };
+/** The date of an answer tells nobody anything. */
+const TRAILERS_FOLLOW = { waitForTrailers: true, sendDate: false };
+
+function sendTrailers(this: ServerHttp2Stream): void {
+  this.sendTrailers({ "grpc-status": "0" });
+}
+
+/** All headers together end at 64 KiB, and one character may take nine bytes. */
+const MESSAGE_BYTES = 32 * 1024;
+
+/** As gRPC writes a message: percent-encoded, and of one that is too long its beginning. */
+function encodeMessage(message: string): string {
+  const encoded = encodeURIComponent(message.toWellFormed());
+  return encoded.length <= MESSAGE_BYTES ? encoded : encodeURIComponent(message.slice(0, MESSAGE_BYTES / 9).toWellFormed());
 }
 
 /**
@@ -65,13 +197,6 @@ function endLater(session: ServerHttp2Session): void {
   const destroy = session.destroy.bind(session);
   session.close = (callback) => void setImmediate(close, callback);
   session.destroy = (error, code) => void setImmediate(destroy, error, code);
-}
-
-/** Only the dispatcher keeps the deadline: Connect's own timer would warn on stderr of one that no timer takes. */
-function takeTimeout(headers: IncomingHttpHeaders): void {
-  const timeoutMs = parseGrpcTimeout(String(headers[GRPC_TIMEOUT]));
-  delete headers[GRPC_TIMEOUT];
-  if (timeoutMs !== undefined) headers[HEADERS.timeoutMs] = String(timeoutMs);
 }
 
 function addressOf(server: Http2Server, listen: string): string {

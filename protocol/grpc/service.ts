@@ -1,82 +1,82 @@
 /**
- * The service of plugin.proto: takes a plugin's dispatcher, gives what answers Ping and Exec on gRPC and on Connect.
+ * The service of plugin.proto: takes a call as gRPC or Connect has read it, gives what Ping and Exec answer.
  * @module
  */
-import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Bytes } from "../caller.ts";
-import { isPluginError, messageOf, refusal } from "../errors.ts";
-import type { Plugin } from "../gen/plugin_pb.ts";
-import type { Plugin as SeedPlugin } from "../gen/plugin_seed_pb.ts";
-import { checkHost, checkPayload, checkToken } from "../guard.ts";
-import { HEADERS, timeoutFromHeader } from "../headers.ts";
-import { decodeHex, encodeHex } from "../hex.ts";
+import type { Cancellation } from "../dispatch.ts";
+import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
+import { checkHost, checkPayload, checkToken, type HeaderOf } from "../guard.ts";
+import { HEADERS } from "../headers.ts";
 import { identityHeaders, type ServerOptions } from "../server.ts";
-import { decodePayload, encodePayload, formFromDialect, PAYLOAD, type PayloadForm, rpcError } from "./wire.ts";
+import { decodeRequest, encodeAnswer } from "./message.ts";
+import { decodePayload, encodePayload, formFromDialect, PAYLOAD, type PayloadForm } from "./wire.ts";
 
-/** The service with payloads in a `bytes` field, in the form that the caller names, else in that of the plugin's dialect. */
-export function createService(options: ServerOptions): ServiceImpl<typeof Plugin> {
-  return {
-    ping: (_, ctx) => answered(() => pong(options, ctx)),
-    exec: ({ Command, Payload }, ctx) =>
-      answered(async () => {
-        const form = formFromHeader(ctx) ?? formFromDialect(options.dialect);
-        const response = await run(options, ctx, Command, decodePayload(Payload, form));
-        ctx.responseHeader.set(PAYLOAD, form);
-        return { Status: "success", Data: { Response: encodePayload(response, form) } };
-      }),
-  };
+/** What a call has beside its message. */
+export interface RpcCall {
+  readonly header: HeaderOf;
+  readonly signal: Cancellation;
+  /** Milliseconds the caller will still wait. */
+  readonly timeoutMs: number | undefined;
 }
 
-/** The service with payloads in a `string` field, which holds hex. */
-export function createSeedService(options: ServerOptions): ServiceImpl<typeof SeedPlugin> {
-  return {
-    ping: (_, ctx) => answered(() => pong(options, ctx)),
-    exec: ({ Command, Payload }, ctx) =>
-      answered(async () => {
-        const response = await run(options, ctx, Command, decodeHex(Payload));
-        return { Status: "success", Data: { Response: encodeHex(response) } };
-      }),
-  };
+/** A right answer. */
+export interface RpcReply {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly message: Bytes;
 }
 
-function formFromHeader({ requestHeader }: HandlerContext): PayloadForm | undefined {
-  const said = requestHeader.get(PAYLOAD);
-  if (said === null || said === "raw" || said === "hex") return said ?? undefined;
-  throw refusal("exec.bad_request", `The metadata ${PAYLOAD} is "${said}", neither raw nor hex`);
+/** The headers of the answer to a ping, beside its "pong". */
+export async function pingHeaders(options: ServerOptions, header: HeaderOf): Promise<Record<string, string>> {
+  checkHost(header, options);
+  return await identityHeaders(header(HEADERS.nonce) ?? undefined, options);
 }
 
-async function pong(options: ServerOptions, { requestHeader, responseHeader }: HandlerContext) {
-  checkHost((name) => requestHeader.get(name), options);
-  const headers = await identityHeaders(requestHeader.get(HEADERS.nonce) ?? undefined, options);
-  for (const [name, value] of Object.entries(headers)) responseHeader.set(name, value);
-  return { Status: "success", Data: { Response: "pong" } };
+/** Answers Ping with a message, and room before it. */
+export async function answerPing(options: ServerOptions, header: HeaderOf, room: number): Promise<RpcReply> {
+  return { headers: await pingHeaders(options, header), message: encodeAnswer(PONG, room) };
+}
+
+/** Answers Exec with a message: its payload has the form that the caller names, else that of the plugin's dialect, and so has the answer. */
+export async function answerExec(options: ServerOptions, call: RpcCall, message: Bytes, room: number): Promise<RpcReply> {
+  const form = formFromHeader(call.header) ?? formFromDialect(options.dialect);
+  const { command, payload } = decodeRequest(message) ?? {};
+  if (command === undefined || payload === undefined) throw refusal("exec.bad_request", "The message is no ExecRequest of plugin.proto");
+  const response = await runExec(options, call, { command, payload: decodePayload(payload, form) });
+  return { headers: FORM_HEADERS[form], message: encodeAnswer(encodePayload(response, form), room) };
 }
 
 /** Runs one call. A payload that could not be decoded is refused only after the caller has shown that he may call. */
-async function run(options: ServerOptions, ctx: HandlerContext, command: string, payload: Bytes | undefined): Promise<Bytes> {
-  const { requestHeader } = ctx;
-  checkToken((name) => requestHeader.get(name), options);
-  checkHost((name) => requestHeader.get(name), options);
+export function runExec(
+  options: ServerOptions,
+  { header, signal, timeoutMs }: RpcCall,
+  { command, payload }: { readonly command: string; readonly payload: Bytes | undefined },
+): Promise<Bytes> {
+  checkToken(header, options);
+  checkHost(header, options);
   if (payload === undefined) throw refusal("exec.bad_request", NOT_HEX);
   checkPayload(payload, options);
-  return await options.dispatcher.exec({
+  return options.dispatcher.exec({
     command,
     payload,
-    requestId: requestHeader.get(HEADERS.requestId) ?? crypto.randomUUID(),
-    from: requestHeader.get(HEADERS.host) ?? "",
-    signal: ctx.signal,
-    timeoutMs: timeoutFromHeader(requestHeader.get(HEADERS.timeoutMs)),
+    requestId: header(HEADERS.requestId) ?? crypto.randomUUID(),
+    from: header(HEADERS.host) ?? "",
+    signal,
+    timeoutMs,
   });
 }
 
-/** Gives every failure its status; nothing of a stack crosses the wire. */
-async function answered<T>(answer: () => Promise<T>): Promise<T> {
-  try {
-    return await answer();
-  } catch (error) {
-    throw rpcError(isPluginError(error) ? error : refusal("exec.failed", messageOf(error)));
-  }
+/** Any failure as it may cross the wire: nothing of a stack. */
+export function refusalFrom(error: unknown): PluginError {
+  return isPluginError(error) ? error : refusal("exec.failed", messageOf(error));
 }
 
+function formFromHeader(header: HeaderOf): PayloadForm | undefined {
+  const said = header(PAYLOAD) ?? undefined;
+  if (said === undefined || said === "raw" || said === "hex") return said;
+  throw refusal("exec.bad_request", `The metadata ${PAYLOAD} is "${said}", neither raw nor hex`);
+}
+
+const PONG = new TextEncoder().encode("pong");
+const FORM_HEADERS = { raw: { [PAYLOAD]: "raw" }, hex: { [PAYLOAD]: "hex" } } as const;
 const NOT_HEX = "The payload is not hex: an even number of the digits 0-9, a-f; raw bytes need the metadata x-payload: raw, " +
   "or a plugin that was started with --dialect goplugin-1";

@@ -2,11 +2,28 @@
  * gRPC as both sides write it: the two forms of a payload, metadata, statuses. Connect has the same.
  * @module
  */
-import { Code, ConnectError } from "@connectrpc/connect";
 import type { Bytes, Dialect } from "../caller.ts";
+import { MAX_TIMER_MS } from "../deadlines.ts";
 import { codeFromPlugin } from "../dispatch.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
+
+/** The paths of the two methods. */
+export const PING_PATH = "/plugin.Plugin/Ping";
+export const EXEC_PATH = "/plugin.Plugin/Exec";
+
+/** Stream and connection take a payload of the usual size at once. More is not safe: Node does not read while it writes. */
+export const WINDOW_BYTES: number = 1024 * 1024;
+/** How both sides set HTTP/2; the memory is for many calls at once (in MB; Node refuses streams over 10). */
+export const SESSION: { readonly settings: { readonly initialWindowSize: number }; readonly maxSessionMemory: number } = {
+  settings: { initialWindowSize: WINDOW_BYTES },
+  maxSessionMemory: 1024,
+};
+
+/** Whether a content type is gRPC's. */
+export function isGrpc(contentType: unknown): boolean {
+  return contentType === "application/grpc" || /^application\/grpc(\+proto)?(;.*)?$/i.test(String(contentType));
+}
 
 /** How payload and response are written in the `bytes` field: as they are, or as ASCII digits of hex. */
 export type PayloadForm = "raw" | "hex";
@@ -32,9 +49,13 @@ export function encodePayload(payload: Uint8Array, form: PayloadForm): Uint8Arra
 }
 
 /** The bytes that a message's field stands for; `undefined` when it should be hex and is not. */
-export function decodePayload(field: Uint8Array, form: PayloadForm): Bytes | undefined {
-  return form === "raw" ? field as Bytes : decodeHex(decoder.decode(field));
+export function decodePayload(field: Bytes, form: PayloadForm): Bytes | undefined {
+  if (form === "hex") return decodeHex(decoder.decode(field));
+  // A few bytes must not keep all that was read with them.
+  return field.length < LARGE_BYTES ? new Uint8Array(field) : new Uint8Array(field.buffer, field.byteOffset, field.length);
 }
+
+const LARGE_BYTES = 16 * 1024;
 
 /** The header that carries the time left. */
 export const GRPC_TIMEOUT = "grpc-timeout";
@@ -45,62 +66,88 @@ export function formatGrpcTimeout(timeoutMs: number): string {
   return timeoutMs < 1e8 ? `${timeoutMs}m` : `${Math.floor(timeoutMs / 1000)}S`;
 }
 
-/** Reads them as whole milliseconds, at least 1; `undefined` when it is none. */
+/** Reads them as whole milliseconds, at least 1; `undefined` when it is none, or more than a timer takes. */
 export function parseGrpcTimeout(value: string): number | undefined {
   const [, digits, unit = ""] = /^(\d{1,8})([HMSmun])$/.exec(value) ?? [];
-  return digits === undefined ? undefined : Math.max(1, Math.ceil(Number(digits) * (UNITS_MS[unit] ?? 1)));
+  const timeoutMs = Math.max(1, Math.ceil(Number(digits) * (UNITS_MS[unit] ?? 1)));
+  return timeoutMs <= MAX_TIMER_MS ? timeoutMs : undefined;
 }
 
-const RPC_CODES: ReadonlyMap<string, Code> = new Map([
-  ["exec.unknown_command", Code.Unimplemented],
-  ["exec.bad_request", Code.InvalidArgument],
-  ["exec.invalid_input", Code.InvalidArgument],
-  ["exec.unauthenticated", Code.Unauthenticated],
-  ["exec.forbidden", Code.PermissionDenied],
-  ["exec.not_found", Code.NotFound],
-  ["exec.too_large", Code.ResourceExhausted],
-  ["exec.unavailable", Code.Unavailable],
-  ["exec.timeout", Code.DeadlineExceeded],
-  ["exec.cancelled", Code.Canceled],
+/** gRPC's statuses, each at its number; Connect writes them in small letters, with underscores between their words. */
+export const STATUSES = [
+  "OK",
+  "Canceled",
+  "Unknown",
+  "InvalidArgument",
+  "DeadlineExceeded",
+  "NotFound",
+  "AlreadyExists",
+  "PermissionDenied",
+  "ResourceExhausted",
+  "FailedPrecondition",
+  "Aborted",
+  "OutOfRange",
+  "Unimplemented",
+  "Internal",
+  "Unavailable",
+  "DataLoss",
+  "Unauthenticated",
+] as const;
+
+/** The name of one. */
+export type RpcStatus = typeof STATUSES[number];
+
+const STATUS_BY_CODE: ReadonlyMap<string, RpcStatus> = new Map([
+  ["exec.unknown_command", "Unimplemented"],
+  ["exec.bad_request", "InvalidArgument"],
+  ["exec.invalid_input", "InvalidArgument"],
+  ["exec.unauthenticated", "Unauthenticated"],
+  ["exec.forbidden", "PermissionDenied"],
+  ["exec.not_found", "NotFound"],
+  ["exec.too_large", "ResourceExhausted"],
+  ["exec.unavailable", "Unavailable"],
+  ["exec.timeout", "DeadlineExceeded"],
+  ["exec.cancelled", "Canceled"],
 ]);
 
-/** An error as it crosses the wire: a handler's own code has the status `Unknown`, and stands in the metadata like all of ours. */
-export function rpcError(error: PluginError): ConnectError {
-  return new ConnectError(error.message, RPC_CODES.get(error.code) ?? Code.Unknown, { [ERROR_CODE]: error.code });
+/** The status with which one of our codes crosses the wire; a handler's own has `Unknown`, and stands in the metadata like all of ours. */
+export function statusFromCode(code: string): RpcStatus {
+  return STATUS_BY_CODE.get(code) ?? "Unknown";
 }
 
 /** `Unavailable` is not among them: without our own code it does not promise that the call was not run. */
-const CODES_BY_RPC: ReadonlyMap<Code, string> = new Map([
-  [Code.Unimplemented, "exec.unknown_command"],
-  [Code.InvalidArgument, "exec.bad_request"],
-  [Code.Unauthenticated, "exec.unauthenticated"],
-  [Code.PermissionDenied, "exec.forbidden"],
-  [Code.NotFound, "exec.not_found"],
-  [Code.ResourceExhausted, "exec.too_large"],
-  [Code.DeadlineExceeded, "exec.timeout"],
-  [Code.Canceled, "exec.cancelled"],
+const CODE_BY_STATUS: ReadonlyMap<RpcStatus, string> = new Map([
+  ["Unimplemented", "exec.unknown_command"],
+  ["InvalidArgument", "exec.bad_request"],
+  ["Unauthenticated", "exec.unauthenticated"],
+  ["PermissionDenied", "exec.forbidden"],
+  ["NotFound", "exec.not_found"],
+  ["ResourceExhausted", "exec.too_large"],
+  ["DeadlineExceeded", "exec.timeout"],
+  ["Canceled", "exec.cancelled"],
 ]);
 
-/** The error that a plugin answered with; one that knows nothing of our codes gets one by its status. */
-export function errorFromRpc(error: ConnectError): PluginError {
-  const code = error.metadata.get(ERROR_CODE) ?? "";
-  const message = error.rawMessage || `It answered with the status ${Code[error.code]}`;
-  return new PluginError(code === "" ? CODES_BY_RPC.get(error.code) ?? "exec.failed" : codeFromPlugin(code), message, { origin: "plugin" });
+/** What a plugin answered in place of a message. */
+export interface RpcRefusal {
+  readonly status: RpcStatus;
+  readonly message: string;
+  /** Our own code, which only plugins that know polyplug send. */
+  readonly code: string | null;
 }
 
-/** What both answers have beside their data. */
-interface Answer<T> {
-  readonly Status: string;
-  readonly Data?: { readonly Response: T } | undefined;
+/** The error that a plugin answered with; one that knows nothing of our codes gets one by its status. */
+export function errorFromRefusal({ status, message, code }: RpcRefusal): PluginError {
+  const own = code === null || code === "" ? CODE_BY_STATUS.get(status) ?? "exec.failed" : codeFromPlugin(code);
+  return new PluginError(own, message || `It answered with the status ${status}`, { origin: "plugin" });
 }
 
 /**
  * The response of a right answer; an absent or empty status passes, as with goplugin.
- * @throws {PluginError} "caller.bad_response" when the status is another one. proto3 does not write what is empty, so no data are empty data.
+ * @throws {PluginError} "caller.bad_response" when the status is another one.
  */
-export function responseFrom<T>({ Status, Data }: Answer<T>, empty: T): T {
-  if (Status === "" || Status === "success") return Data?.Response ?? empty;
-  throw new PluginError("caller.bad_response", `The answer's status is ${JSON.stringify(Status.slice(0, 120))}, not "success"`);
+export function responseFrom({ status, response }: { readonly status: string; readonly response: Bytes }): Bytes {
+  if (status === "" || status === "success") return response;
+  throw new PluginError("caller.bad_response", `The answer's status is ${JSON.stringify(status.slice(0, 120))}, not "success"`);
 }
 
 const encoder = new TextEncoder();

@@ -4,8 +4,8 @@
  */
 import process from "node:process";
 import { type Context, Hono } from "hono";
-import type { ServerRequest } from "srvx";
 import type { Bytes } from "../caller.ts";
+import type { ConnectHandler } from "../connect/server.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
 import { checkHost, checkOrigin, checkPayload, checkToken } from "../guard.ts";
 import { HEADERS, timeoutFromHeader } from "../headers.ts";
@@ -96,10 +96,10 @@ export function createRestApp(options: ServerOptions, Answer: AnswerClass): Hono
 
 /** Connect's own code is loaded by the first request for it, or before by who serves Connect: most REST plugins never need it. */
 function connectRoute(options: ServerOptions, Answer: AnswerClass): (c: Context) => Promise<Response> {
-  let handler: Promise<(request: ServerRequest) => Promise<Response>> | undefined;
+  let handler: Promise<ConnectHandler> | undefined;
   return async (c) => {
     handler ??= import("../connect/server.ts").then(({ createConnectHandler }) => createConnectHandler(options, Answer));
-    return await (await handler)(c.req.raw);
+    return await (await handler)(c.req.raw, c.req.path);
   };
 }
 

@@ -133,7 +133,7 @@ class Session {
     try {
       checkHost((name) => given.get(name), this.#options);
       checkToken((name) => given.get(name), this.#options);
-      this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
+      if (this.#greeted) this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
       return undefined;
     } catch (error) {
       if (isPluginError(error)) return error;

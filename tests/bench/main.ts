@@ -1,106 +1,96 @@
 /**
- * `deno task bench`: takes what to measure, runs it on each runtime beside the same bytes without polyplug, prints a table.
+ * `deno task bench`: takes what to measure, measures it beside the smallest programs that do the same, prints and keeps the results.
  *
- *     deno task bench [--runtime deno|bun|node] [--wire rest|rest-hex|connect|grpc] [--payload 16|1KiB|64KiB|1MiB] [--in-flight 1|32]
+ *     deno task bench [--peers]      everything, into tests/bench/RESULTS.md; about ten minutes
+ *     deno task bench --guard        a few seconds: fails when calls have become much dearer
+ *     deno task bench [--runtime deno|bun|node] [--wire socket|rest|rest-hex|connect|grpc] [--payload 16|1KiB|64KiB|1MiB|16MiB]
+ *                     [--in-flight 1|32] [--part calls|start|list|limits] [--brief]      some of it, printed alone
  *
- * Each option may be given several times; without it everything is measured.
+ * Each option may be given several times. `--brief` makes do with few rounds.
  * @module
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import process from "node:process";
-import { createInterface } from "node:readline";
-import { parseArgs } from "node:util";
 import { findRuntimes, type Runtimes } from "../../tasks/runtimes.ts";
-import { pathOf, type Runtime, RUNTIMES } from "../support.ts";
-import { type WireName, WIRES } from "./wires.ts";
-import type { Cell, Line } from "./worker.ts";
+import { pathOf, type Runtime } from "../support.ts";
+import { type Choice, readArguments } from "./choice.ts";
+import { guard } from "./guard.ts";
+import { describeMachine, load } from "./machine.ts";
+import { installPeers, peerPrograms, PEERS, peerVersions } from "./peers.ts";
+import { measureLimits, measureList, measureStarts, racerProgram } from "./programs.ts";
+import { type Cell, type Figures, race, withRacers } from "./race.ts";
+import type { Measured } from "./ratios.ts";
+import { formatResults, type Results } from "./results.ts";
+import type { WireName } from "./wires.ts";
 
-const PAYLOADS = new Map([["16", 16], ["1KiB", 1024], ["64KiB", 64 * 1024], ["1MiB", 1024 * 1024]]);
-const IN_FLIGHT = ["1", "32"];
-/** From this size on the table says how many bytes a second are echoed. */
-const RATE_FROM = 64 * 1024;
+const ROUNDS = { most: 21, least: 3, sliceMs: 50, budgetMs: 20_000 };
+const BRIEF_ROUNDS = { most: 3, least: 1, sliceMs: 50, budgetMs: 3000 };
+const [STARTS, BRIEF_STARTS] = [10, 3];
+/** Only where something is promised of it, one call at a time, and not the peers, some of which refuse it. */
+const LARGEST = 16 * 1024 * 1024;
+const LARGEST_ON: readonly WireName[] = ["socket", "rest", "rest-hex"];
+/** Between our own two sides by default, and over what everyone speaks. */
+const START_WIRES: readonly WireName[] = ["socket", "rest"];
 
-const COLUMNS = [
-  ["runtime", 7],
-  ["wire", 8],
-  ["payload", 7],
-  ["in flight", 9],
-  ["polyplug", 10],
-  ["floor", 10],
-  ["ratio", 5],
-  ["polyplug", 9],
-  ["floor", 9],
-] as const;
-
-interface Choice {
-  readonly runtimes: readonly Runtime[];
-  readonly wires: readonly WireName[];
-  readonly payloads: readonly string[];
-  readonly inFlight: readonly string[];
+function cellsOf(wire: WireName, { payloads, inFlight }: Choice): readonly Cell[] {
+  const cells = payloads.flatMap((payload) => inFlight.map((count) => ({ payload, inFlight: count })));
+  return cells.filter((cell) => cell.payload < LARGEST || LARGEST_ON.includes(wire) && cell.inFlight === 1);
 }
 
-function chosen<T extends string>(option: string, known: readonly T[], given: readonly string[] | undefined): readonly T[] {
-  const unknown = given?.find((each) => !(known as readonly string[]).includes(each));
-  if (unknown !== undefined) throw new TypeError(`--${option} ${unknown} is not measured; choose among ${known.join(", ")}`);
-  return given === undefined ? known : known.filter((each) => given.includes(each));
+/** Everything of one wire takes turns: each runtime's polyplug and floors, and beside the socket the peers. */
+async function measureCalls(wire: WireName, choice: Choice, found: Runtimes): Promise<Measured> {
+  const ours = choice.runtimes.map((runtime) => racerProgram(runtime, wire, found));
+  const peers = choice.peers && wire === "socket" ? peerPrograms(found) : [];
+  return await withRacers([...ours, ...peers], async (racers) => {
+    const measured: Figures[] = [];
+    for (const cell of cellsOf(wire, choice)) {
+      progress(`${wire}: ${cell.payload} B, ${cell.inFlight} in flight`);
+      const racing = cell.payload < LARGEST ? racers : racers.slice(0, ours.length);
+      measured.push(...await race(racing, cell, choice.brief ? BRIEF_ROUNDS : ROUNDS));
+    }
+    return measured;
+  });
 }
 
-function readArguments(): Choice {
-  const many = { type: "string", multiple: true } as const;
-  const { values } = parseArgs({ options: { runtime: many, wire: many, payload: many, "in-flight": many } });
-  return {
-    runtimes: chosen("runtime", RUNTIMES, values.runtime),
-    wires: chosen("wire", WIRES, values.wire),
-    payloads: chosen("payload", [...PAYLOADS.keys()], values.payload),
-    inFlight: chosen("in-flight", IN_FLIGHT, values["in-flight"]),
+async function measure(choice: Choice, found: Runtimes): Promise<Results> {
+  const { runtimes, wires, parts, brief } = choice;
+  const rounds = brief ? BRIEF_STARTS : STARTS;
+  const onEach = async <T>(wire: WireName, title: string, take: (runtime: Runtime) => Promise<T>): Promise<ReadonlyMap<Runtime, T>> => {
+    progress(`${wire}: ${title}`);
+    const taken = new Map<Runtime, T>();
+    for (const runtime of runtimes) taken.set(runtime, await take(runtime));
+    return taken;
   };
-}
-
-/** Starts the worker, hands on each of its lines, and fails when it does. */
-async function runWorker(runtime: Runtime, wire: WireName, choice: Choice, found: Runtimes, onLine: (line: Line) => void): Promise<void> {
-  const args = [
-    ...(runtime === "deno" ? ["run", "-A", "-q"] : []),
-    pathOf("tests/bench/worker.ts"),
-    `--wire=${wire}`,
-    ...choice.payloads.map((name) => `--payload=${PAYLOADS.get(name)}`),
-    ...choice.inFlight.map((count) => `--in-flight=${count}`),
-  ];
-  const child = spawn(found[runtime], args, { stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, PATH: found.path } });
-  createInterface(child.stdout).on("line", (line) => onLine(JSON.parse(line)));
-  const [code] = await once(child, "close");
-  if (code !== 0) throw new Error(`The worker of ${wire} on ${runtime} ended with the code ${code}`);
-}
-
-function cells(runtime: Runtime, wire: WireName, { payload, inFlight, oursUs, floorUs, ratio }: Cell): readonly string[] {
-  const name = [...PAYLOADS].find(([, size]) => size === payload)?.[0] ?? "";
-  const rate = (us: number) => payload < RATE_FROM ? "" : `${(payload / us).toFixed(0)} MB/s`;
-  const micros = (us: number) => `${us.toFixed(us < 100 ? 1 : 0)} µs`;
-  return [runtime, wire, name, String(inFlight), micros(oursUs), micros(floorUs), ratio.toFixed(2), rate(oursUs), rate(floorUs)];
-}
-
-function printRow(texts: readonly string[]): void {
-  const padded = COLUMNS.map(([, width], index) => index < 2 ? (texts[index] ?? "").padEnd(width) : (texts[index] ?? "").padStart(width));
-  process.stdout.write(`| ${padded.join(" | ")} |\n`);
+  const [calls, starts, limits] = [new Map<WireName, Measured>(), new Map(), new Map()];
+  if (choice.peers) await installPeers();
+  if (parts.includes("calls")) { for (const wire of wires) calls.set(wire, await measureCalls(wire, choice, found)); }
+  for (const wire of parts.includes("start") ? wires.filter((each) => START_WIRES.includes(each)) : []) {
+    starts.set(wire, await onEach(wire, "starts", (runtime) => measureStarts(runtime, wire, { found, rounds })));
+  }
+  for (const wire of parts.includes("limits") ? wires.filter((each) => LARGEST_ON.includes(each)) : []) {
+    limits.set(wire, await onEach(wire, "limits", (runtime) => measureLimits(runtime, wire, found)));
+  }
+  const list = parts.includes("list") ? await measureList(found, rounds) : undefined;
+  const versions = choice.peers ? await peerVersions() : {};
+  const peers = choice.peers ? PEERS.map((peer) => ({ ...peer, version: versions[peer.name] ?? "" })) : [];
+  return { machine: await describeMachine(found), calls, starts, limits, list, peers };
 }
 
 async function main(): Promise<void> {
   const choice = readArguments();
   const found = await findRuntimes();
-  const ready: string[] = [];
-  printRow(COLUMNS.map(([title]) => title));
-  process.stdout.write(
-    `|${COLUMNS.map(([, width], index) => index < 2 ? "-".repeat(width + 2) : `${"-".repeat(width + 1)}:`).join("|")}|\n`,
-  );
-  for (const runtime of choice.runtimes) {
-    for (const wire of choice.wires) {
-      await runWorker(runtime, wire, choice, found, (line) => {
-        if ("cell" in line) printRow(cells(runtime, wire, line.cell));
-        else ready.push(`${runtime} ${wire} ${line.readyMs.toFixed(1)} ms`);
-      });
-    }
+  if (choice.guard) {
+    process.exitCode = await guard(found) ? 0 : 1;
+    return;
   }
-  if (ready.length > 0) process.stdout.write(`\nFrom listening to ready in the host: ${ready.join(", ")}\n`);
+  if (load() > 1) process.stderr.write(`Something else is running (load ${load().toFixed(1)}): these figures are not worth keeping\n`);
+  const text = formatResults(await measure(choice, found));
+  process.stdout.write(text);
+  if (choice.isWhole) await writeFile(pathOf("tests/bench/RESULTS.md"), text);
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text}\n`);
 }
 
 try {

@@ -1,5 +1,5 @@
 /**
- * Row A18, `--at`: calls to a program that already runs, with and without a token, and what goes over the wire.
+ * Rows A18 and B12, `--at`: calls to a program that already runs, with and without a token, and what goes over the wire.
  * @module
  */
 import assert from "node:assert/strict";
@@ -10,6 +10,7 @@ import { createServer, type IncomingHttpHeaders } from "node:http";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { withFaultySocket } from "../conformance/socket_served.ts";
 import { assertNoneLeft, RUNTIME, typescriptPlugin, withFolder } from "../support.ts";
 import { cli, withListener } from "./cli.ts";
 
@@ -193,4 +194,29 @@ test("A18: --type, --dialect and --token-file without --at, and a dialect that i
     assert.equal(code, 2, stderr);
     assert.match(stderr, /^error\[cli\.usage\]: --dialect "latin" is neither seed nor goplugin-1\n/);
   }
+});
+
+test("B12: exec and ping --at --type socket call a program over the framed socket, which proves the token before it gets it", async () => {
+  const token = "ab".repeat(32);
+  await withFolder(async (folder) => {
+    const [right, wrong] = [join(folder, "right"), join(folder, "wrong")];
+    await writeFile(right, token);
+    await writeFile(wrong, "cd".repeat(32));
+    await withFaultySocket({ token }, async ({ address }) => {
+      const at = ["--at", address, "--type", "socket"];
+      const echo = await cli(["exec", ...at, "--token-file", right, "hello.echo", "--hex", "ff008041", "--as", "hex"]);
+      assert.deepEqual(echo, { code: 0, stdout: "ff008041\n", stderr: "" });
+      assert.match((await cli(["ping", ...at, "--token-file", right])).stdout, /pong in [\d.]+ ms\nIt speaks polyplug 1, with .*cancel/);
+      assert.match((await cli(["exec", ...at, "--token-file", wrong, "hello.echo"])).stderr, /^error\[ready\.impostor\]/);
+      assert.match((await cli(["exec", ...at, "hello.echo"])).stderr, /^error\[exec\.unauthenticated\]: [^]*hint: .*--token-file/);
+    });
+  });
+});
+
+test("B12: a framed socket that is asked over REST is one error that names --type socket", async () => {
+  await withFaultySocket({ token: undefined }, async ({ address }) => {
+    const { code, stdout, stderr } = await cli(["exec", "--at", address, "hello.echo", "hi"]);
+    assert.deepEqual([code, stdout], [1, ""]);
+    assert.match(stderr, /^error\[caller\.\w+\]: .+\n {2}hint: .*--type socket/);
+  });
 });

@@ -1,13 +1,18 @@
 /**
- * Row B3 at the command line: `conform` gives the report of host/conform/, and its exit code says whether all is well.
+ * Rows B3 and B12 at the command line: `conform` gives the report of host/conform/, and its exit code says whether all is well.
  * @module
  */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
 import { languageSkip } from "../languages.ts";
 import { withFaulty } from "../conformance/rpc_served.ts";
+import { withFaultySocket } from "../conformance/socket_served.ts";
 import { pythonPlugin, typescriptPlugin, withFolder } from "../support.ts";
 import { cli, withListener, writeConfig } from "./cli.ts";
+
+const python = { skip: languageSkip("python") };
 
 test("B3: conform starts a plugin, checks it with its token, and exits with 0 when all is well", async () => {
   await withFolder(async (folder) => {
@@ -80,5 +85,77 @@ test("B3: conform over a wire that the program does not speak fails ping alone, 
   });
   const unknown = await cli(["conform", "--at", "http://127.0.0.1:9", "--type", "nano"]);
   assert.deepEqual([unknown.code, unknown.stdout], [2, ""]);
-  assert.match(unknown.stderr, /^error\[cli\.usage\]: --type is one of rest, grpc, connect, not "nano"\n/);
+  assert.match(unknown.stderr, /^error\[cli\.usage\]: --type is one of rest, grpc, connect, socket, not "nano"\n/);
+});
+
+test("B12: conform checks a plugin over its comm_type and over the framed socket that it offers, in one report", async () => {
+  await withFolder(async (folder) => {
+    const config = await writeConfig(folder, { a: typescriptPlugin("tests/fixtures/workbench.ts") });
+    const args = ["conform", "a", "--level", "full", "--echo", "test.echo", "--config", config];
+    const { code, stdout, stderr } = await cli(args);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
+    const titles = [...stdout.matchAll(/^(?:http|unix):\S+(?:\n\S*)? over (\w+), level "full"$/gm)].map(([, wire]) => wire);
+    assert.deepEqual(titles, ["rest", "socket"], stdout);
+    assert.equal(stdout.match(/^ok +7 +shutdown /gm)?.length, 2, "each on a process of its own");
+    assert.equal(stdout.match(/^\d+ passed, 0 failed/gm)?.length, 2);
+    const json = JSON.parse((await cli([...args, "--json"])).stdout);
+    assert.deepEqual([json.commType, json.failed, json.socket.commType, json.socket.failed], ["rest", 0, "socket", 0]);
+    assert.match(json.socket.address, /^unix:\//);
+  });
+});
+
+test("B12: conform says nothing of the framed socket where there is none, or the configuration does not want it", python, async () => {
+  await withFolder(async (folder) => {
+    const own = { ...typescriptPlugin("tests/fixtures/workbench.ts"), socket: false };
+    const config = await writeConfig(folder, { own, plain: pythonPlugin("examples/hello/hello.py") });
+    for (const [name, echo] of [["own", "test.echo"], ["plain", "hello.echo"]] as const) {
+      const { code, stdout } = await cli(["conform", name, "--echo", echo, "--config", config]);
+      assert.equal(code, 0, stdout);
+      assert.doesNotMatch(stdout, /socket/);
+      assert.equal(stdout.match(/^\d+ passed/gm)?.length, 1);
+    }
+  });
+});
+
+test("B12: conform checks a plugin that answers on the framed socket alone, and says so", python, async () => {
+  await withFolder(async (folder) => {
+    const config = await writeConfig(folder, { a: pythonPlugin("examples/socket/plugin.py") });
+    const { code, stdout, stderr } = await cli(["conform", "a", "--config", config]);
+    assert.deepEqual([code, stderr], [0, "It answers on the framed socket alone, which other hosts than polyplug do not know\n"]);
+    assert.match(stdout, /over socket, level "core"$/m);
+    assert.match(stdout, /^\d\d passed, 0 failed, 0 not checked\nIt conforms to level "core"\.\n$/m);
+  });
+});
+
+test("B12: conform --at --type socket checks a socket that listens, with its token, and exits with 1 for a fault", async () => {
+  const token = "0123456789abcdef".repeat(4);
+  for (const [fault, exit] of [["", 0], ["frames.one_read", 1]] as const) {
+    await withFaultySocket({ fault, token }, async ({ address }) => {
+      await withFolder(async (folder) => {
+        const file = join(folder, "token");
+        await writeFile(file, token);
+        const { code, stdout } = await cli(["conform", "--at", address, "--type", "socket", "--token-file", file]);
+        assert.equal(code, exit, stdout);
+        assert.match(stdout, /over socket, level "core"$/m);
+        assert.equal(/^FAIL +10 +frames\.split [^]*to do +Keep what has come/m.test(stdout), exit === 1, stdout);
+      });
+      const without = await cli(["conform", "--at", address, "--type", "socket"]);
+      assert.equal(without.code, 1);
+      assert.match(without.stdout, /^FAIL +10 +exec [^]*--token-file FILE/m);
+    });
+  }
+});
+
+test('B12: comm_type = "socket" is an error that says what to write, for conform too', async () => {
+  await withFolder(async (folder) => {
+    const config = await writeConfig(folder, { a: { ...typescriptPlugin("tests/fixtures/workbench.ts"), comm_type: "socket" } });
+    for (const command of [["conform", "a"], ["exec", "a", "test.echo"]]) {
+      const { code, stderr } = await cli([...command, "--config", config]);
+      assert.equal(code, 1);
+      assert.match(
+        stderr,
+        /^error\[caller\.unknown_comm_type\]: .*there are: rest, grpc, connect\n {2}hint: Write what everyone else speaks/,
+      );
+    }
+  });
 });

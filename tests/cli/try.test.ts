@@ -44,11 +44,16 @@ test("B6: try reports by section what a right plugin does, sends what the prompt
     "hello.world\nhello.echo two  words\n\nhello.echo a\x1b[31mb\nhello.fail on purpose\npolyplug.info\nhello.none\nping\nhelp\n";
   const { code, stdout, stderr } = await cli(["try", "--", ...HELLO], { input });
   assert.equal(code, 0, stderr);
-  const found = sections(stdout);
-  assert.deepEqual(found, found.toSorted((left, right) => left - right));
-  assert.deepEqual([...new Set(found)], [2, 3, 6, 7, 9]);
-  assert.match(stdout, /^\d+ passed, 0 failed/m);
-  assert.equal(stdout.slice(stdout.indexOf('It conforms to level "full".\n') + 29), "Hello, world!\ntwo  words\na\\x1b[31mb\npong\n");
+  const [rest = "", socket = "", ...more] = stdout.split(/^\d+ passed, 0 failed.*$/m);
+  assert.match(rest, /^http:\S+ over rest, level "full"\n/);
+  assert.match(socket, /^unix:\S+ over socket, level "full"$/m);
+  for (const [report, own] of [[rest, 3], [socket, 10]] as const) {
+    const found = sections(report);
+    assert.deepEqual(found, found.toSorted((left, right) => left - right));
+    assert.deepEqual([...new Set(found)], [2, own, 6, 7, 9].sort((left, right) => left - right));
+  }
+  assert.equal(more.length, 1);
+  assert.equal(stdout.slice(stdout.lastIndexOf('It conforms to level "full".\n') + 29), "Hello, world!\ntwo  words\na\\x1b[31mb\npong\n");
   assert.match(stderr, /^plugin \* ready, pid \d+$/m);
   assert.deepEqual([...stderr.matchAll(/^error\[(.+?)\]/gm)].map(([, name]) => name), [
     "hello.refused",
@@ -66,7 +71,7 @@ for (const type of ["grpc", "connect"]) {
         input: "hello.echo \u00fcber\nping\n",
       });
       assert.equal(code, 0, stderr);
-      assert.deepEqual([...new Set(sections(stdout))], [2, 4, 6, 7, 9]);
+      assert.deepEqual([...new Set(sections(stdout.slice(0, stdout.indexOf("over socket"))))], [2, 4, 6, 7, 9]);
       assert.match(stdout, /^\d+ passed, 0 failed/m);
       assert.ok(stdout.endsWith(`${Buffer.from("\u00fcber").toString("latin1")}\npong\n`), stdout);
     }
@@ -198,4 +203,22 @@ test("B6: try without a command, or with options that it has not, is wrong usage
     assert.equal(code, 2, stderr);
     assert.match(stderr, /cli\.usage/);
   }
+});
+
+test(
+  "B12: try starts a plugin that answers on the framed socket alone, checks it there, and sends what the prompt says",
+  python,
+  async () => {
+    const { code, stdout, stderr } = await cli(["try", "--", "python3", pathOf("examples/socket/plugin.py")], { input: "hello.world\n" });
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /^It answers on the framed socket alone/m);
+    assert.match(stdout, /^ok +10 +frames\.split /m);
+    assert.doesNotMatch(stdout, /over socket/);
+    assert.match(stdout, /^Hello, world!$/m);
+  },
+);
+
+test("B12: try --type socket is wrong usage: what is configured is what everyone else speaks", async () => {
+  const { code, stderr } = await cli(["try", "--type", "socket", "--", "python3"]);
+  assert.deepEqual([code, stderr.split("\n")[0]], [2, 'error[cli.usage]: --type is one of rest, grpc, connect, not "socket"']);
 });

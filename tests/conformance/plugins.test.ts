@@ -1,5 +1,6 @@
 /**
- * Row B3: the project's own plugins conform: hello.py to core, hello in TypeScript to full on each runtime, over TCP and a Unix socket.
+ * Rows B3 and B12: the project's own plugins conform: hello.py to core, hello in TypeScript to full on each runtime, over TCP and a Unix socket,
+ * and both of the framed socket.
  * @module
  */
 import assert from "node:assert/strict";
@@ -9,7 +10,7 @@ import { conform, type ConformReport } from "../../host/conform/conform.ts";
 import { formatReport } from "../../host/conform/report.ts";
 import { languageSkip } from "../languages.ts";
 import { RUNTIME, RUNTIMES, withFolder } from "../support.ts";
-import { pythonCommand, typescriptCommand, withPlainPlugin, withReadyPlugin } from "./started.ts";
+import { pythonCommand, typescriptCommand, withPlainPlugin, withReadyPlugin, withSocketPlugin } from "./started.ts";
 
 const HELLO = "examples/hello/plugin.ts";
 
@@ -129,3 +130,70 @@ for (const commType of ["rest", "grpc", "connect"] as const) {
     });
   });
 }
+
+for (const runtime of RUNTIMES) {
+  test(`B12: seen from ${RUNTIME}, hello in TypeScript on ${runtime} conforms to full over the framed socket`, async () => {
+    await withSocketPlugin(typescriptCommand(HELLO, runtime), async (target) => {
+      const report = await conform(target, { level: "full", mayEnd: true });
+      assertPassed(report, "forbidden.x_host");
+      assert.ok(report.passed >= 45);
+    });
+  });
+}
+
+test("B12: hello in TypeScript conforms to full over the framed socket with the default limit and without a token", async () => {
+  await withSocketPlugin(typescriptCommand(HELLO, RUNTIME), async ({ address, commType = "rest" }) => {
+    const report = await conform({ address, commType }, { level: "full", mayEnd: true });
+    assertPassed(report, "proof", "token.missing", "token.wrong", "token.hello", "forbidden.x_host");
+  }, { POLYPLUG_TOKEN: undefined, POLYPLUG_MAX_PAYLOAD: undefined });
+});
+
+test("B12: a plugin that lists its hosts is checked over the framed socket as one of them", async () => {
+  await withSocketPlugin(typescriptCommand("tests/fixtures/lists_hosts.ts", RUNTIME), async (target) => {
+    const { results } = await conform({ ...target, host: "a-stranger" });
+    const [ping, ...others] = results.flatMap((result) => result.kind === "failed" ? [result] : []);
+    assert.deepEqual([ping?.id, others], ["ping", []]);
+    assert.match(ping?.finding.came ?? "", /^error 0, exec\.forbidden/);
+    assert.match(ping?.finding.advice ?? "", /checked with --host NAME/);
+  });
+});
+
+const SOCKET_PLUGIN = "examples/socket/plugin.py";
+
+test(
+  "B12: the plugin in Python, without a library, conforms to core over the framed socket",
+  { skip: languageSkip("python") },
+  async () => {
+    await withSocketPlugin(pythonCommand(SOCKET_PLUGIN), async (target) => {
+      const report = await conform(target);
+      assertPassed(report);
+      assert.ok(report.passed > 20);
+      const { results, failed } = await conform({ address: target.address, commType: "socket" });
+      assert.deepEqual([results.find(({ kind }) => kind === "failed")?.id, failed], ["exec", 1], "without its token");
+    });
+  },
+);
+
+test(
+  "B12: full proves the token of the plugin in Python, and skips the features that it does not list",
+  { skip: languageSkip("python") },
+  async () => {
+    await withSocketPlugin(pythonCommand(SOCKET_PLUGIN), async (target) => {
+      const { results } = await conform(target, { level: "full", mayEnd: true, timeoutMs: 1000 });
+      const kinds = new Map(results.map(({ id, kind }) => [id, kind]));
+      const proved = [
+        "proof",
+        "private",
+        "token.missing",
+        "token.wrong",
+        "token.hello",
+        "bad.no_hello",
+        "bad.hello",
+        "limit.exact",
+        "serving",
+      ];
+      assert.deepEqual(proved.map((id) => kinds.get(id)), proved.map(() => "passed"));
+      assert.deepEqual(["cancel", "info", "shutdown"].map((id) => kinds.get(id)), ["skipped", "skipped", "skipped"]);
+    });
+  },
+);

@@ -10,6 +10,7 @@ import { visible, visibleBytes } from "../../host/conform/evidence.ts";
 import { formatReport, formatResult, formatSummary } from "../../host/conform/report.ts";
 import { REST_CHECKS } from "../../host/conform/rest_checks.ts";
 import { connectChecks, grpcChecks } from "../../host/conform/rpc_checks.ts";
+import { SOCKET_CHECKS } from "../../host/conform/socket_checks.ts";
 import { bytes } from "../support.ts";
 
 const about = { id: "exec.status", title: "exec has the status 202", level: "core", section: 3 } as const;
@@ -96,7 +97,11 @@ const LISTS: readonly (readonly [string, readonly Omit<Check, "run">[]])[] = [
   ["grpc in goplugin-1", grpcChecks("goplugin-1")],
   ["connect", connectChecks("seed")],
   ["connect in goplugin-1", connectChecks("goplugin-1")],
+  ["socket", SOCKET_CHECKS],
 ];
+
+/** The section of a wire, where it is not that of gRPC and Connect. */
+const SECTIONS: ReadonlyMap<string, number> = new Map([["rest", 3], ["socket", 10]]);
 
 for (const [wire, checks] of LISTS) {
   test(`B3: each check of ${wire} has a name of its own that fits its column, a title of one line, and advice of one sentence`, () => {
@@ -106,7 +111,7 @@ for (const [wire, checks] of LISTS) {
     for (const { id, title, section, advice, needs = [] } of checks) {
       assert.ok(id.length < 25, id);
       assert.ok(title.length <= 46, title);
-      assert.ok([2, 6, 7, 9, wire === "rest" ? 3 : 4].includes(section), id);
+      assert.ok([2, 6, 7, 9, SECTIONS.get(wire) ?? 4].includes(section), id);
       assert.match(advice, /^[A-Z][^]*[^.]$/, id);
       assert.doesNotMatch(advice, /\. [A-Z]|TypeScript|Promise|undefined/, id);
       // What the wire does not have counts as passed.
@@ -121,15 +126,19 @@ test("B3: no wire but REST is told in REST's words", () => {
     const words = checks.map(({ id, title, advice }) => `${wire} ${id}: ${title} ${advice}`);
     assert.deepEqual(words.filter((text) => /\b(20|40|41)\d\b|octet-stream|GET |\/exec/.test(text)), []);
   }
+  const words = SOCKET_CHECKS.map(({ title, advice }) => `${title}: ${advice}`);
+  assert.deepEqual(words.filter((text) => /header|metadata|status|X-Host|streams held|content-length/.test(text)), []);
 });
 
 test("B3: the same name asks at the same level, and for the same feature, on every wire", () => {
   const rest = new Map(REST_CHECKS.map((check) => [check.id, check]));
-  const shared = grpcChecks("seed").filter(({ id }) => rest.has(id));
-  assert.ok(shared.length > 30);
-  for (const { id, level, feature } of shared) {
-    const same = rest.get(id);
-    assert.deepEqual([id, level, feature], [id, same?.level, same?.feature]);
+  for (const [checks, least] of [[grpcChecks("seed"), 30], [SOCKET_CHECKS, 25]] as const) {
+    const shared = checks.filter(({ id }) => rest.has(id));
+    assert.ok(shared.length > least, String(shared.length));
+    for (const { id, level, feature } of shared) {
+      const same = rest.get(id);
+      assert.deepEqual([id, level, feature], [id, same?.level, same?.feature]);
+    }
   }
 });
 

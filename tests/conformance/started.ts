@@ -18,13 +18,33 @@ const LIMIT = 1024 * 1024;
 export async function withReadyPlugin<T>(
   command: readonly string[],
   use: (target: ConformTarget) => Promise<T>,
-  extra: Readonly<Record<string, string | undefined>> = {},
+  extra: Environment = {},
+): Promise<T> {
+  return await withOffered(command, { key: "address", extra }, use);
+}
+
+/** Runs a plugin that offers the framed socket, with a token and a limit unless `extra` says otherwise. */
+export async function withSocketPlugin<T>(
+  command: readonly string[],
+  use: (target: ConformTarget) => Promise<T>,
+  extra: Environment = {},
+): Promise<T> {
+  return await withOffered(command, { key: "socket", extra }, (target) => use({ ...target, commType: "socket" }));
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Waits for the ready line that has this key. */
+async function withOffered<T>(
+  command: readonly string[],
+  { key, extra }: { readonly key: "address" | "socket"; readonly extra: Environment },
+  use: (target: ConformTarget) => Promise<T>,
 ): Promise<T> {
   const token = createToken();
   const env = { POLYPLUG_PROTOCOL: "1", POLYPLUG_TOKEN: token, POLYPLUG_MAX_PAYLOAD: String(LIMIT), ...extra };
   return await withProgram(command, env, async (lines) => {
     for await (const line of lines) {
-      const address = parseReadyLine(line)?.address;
+      const address = parseReadyLine(line)?.[key];
       if (address !== undefined) return await use({ address, token, maxPayloadBytes: LIMIT });
     }
     throw new Error(`${command.join(" ")} ended without a ready line`);
@@ -56,7 +76,7 @@ export function pythonCommand(file: string, ...args: readonly string[]): readonl
 
 async function withProgram<T>(
   [program = "", ...args]: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
   use: (lines: AsyncIterable<string>) => Promise<T>,
 ): Promise<T> {
   const child = spawn(program, args, { stdio: ["pipe", "pipe", "inherit"], env: { ...process.env, ...env } });

@@ -120,9 +120,9 @@ const refused: readonly (readonly [title: string, request: Uint8Array, status: n
   ],
   ["a deadline that passes", json("test.hang", "", { "connect-timeout-ms": "30" }), 504, "exec.timeout", "deadline_exceeded"],
   ["a deadline that has passed", json("test.hang", "", { "connect-timeout-ms": "0" }), 504, "exec.timeout", "deadline_exceeded"],
-  ["a command that is no text", json(5), 400, undefined, "invalid_argument"],
-  ["a body that is not JSON", rawRequest("POST /plugin.Plugin/Exec", JSON_TYPE, "Command=x"), 400, undefined, "invalid_argument"],
-  ["an array", rawRequest("POST /plugin.Plugin/Exec", JSON_TYPE, "[]"), 400, undefined, "invalid_argument"],
+  ["a command that is no text", json(5), 400, "exec.bad_request", "invalid_argument"],
+  ["a body that is not JSON", rawRequest("POST /plugin.Plugin/Exec", JSON_TYPE, "Command=x"), 400, "exec.bad_request", "invalid_argument"],
+  ["an array", rawRequest("POST /plugin.Plugin/Exec", JSON_TYPE, "[]"), 400, "exec.bad_request", "invalid_argument"],
   ["another method of the service", rawRequest("POST /plugin.Plugin/Other", JSON_TYPE, "{}"), 404, "exec.not_found", "unimplemented"],
 ];
 

@@ -123,6 +123,9 @@ const malformed: readonly (readonly [title: string, body: Uint8Array, headers?: 
   ["a command that is no UTF-8", envelope(Buffer.concat([Buffer.from([0x0a, 0x02, 0xff, 0xfe])]))],
   ["a compressed message", envelope(Buffer.from("zip"), 3, 1), { "grpc-encoding": "gzip" }],
   ["a compressed message without an encoding", envelope(Buffer.from("zip"), 3, 1)],
+  ["a message that says that it is compressed, and is not", envelope(execRequest("test.echo", "00"), undefined, 1)],
+  ["a message of an encoding that it does not have", envelope(execRequest("test.echo", "00")), { "grpc-encoding": "gzip" }],
+  ["a message that is cut between its fields", envelope(execRequest("test.echo", "00")).subarray(0, 16)],
 ];
 
 for (const [title, body, headers] of malformed) {

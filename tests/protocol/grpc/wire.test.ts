@@ -4,69 +4,68 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Code, ConnectError } from "@connectrpc/connect";
-import { errorFromAnswer, isAnswer, isJson } from "../../../protocol/connect/wire.ts";
-import { PluginError } from "../../../protocol/errors.ts";
+import { isJson, isProto, refusalFrom } from "../../../protocol/connect/wire.ts";
+import type { PluginError } from "../../../protocol/errors.ts";
 import {
   decodePayload,
   encodePayload,
-  errorFromRpc,
+  errorFromRefusal,
   formatGrpcTimeout,
   formFromDialect,
   messageCap,
   parseGrpcTimeout,
   responseFrom,
-  rpcError,
+  STATUSES,
+  statusFromCode,
 } from "../../../protocol/grpc/wire.ts";
 import { bytes, text } from "../../support.ts";
 import { ALL, hex } from "./messages.ts";
 
 test("A8, B1: each code has its status, and comes back by x-error-code", () => {
   const expected = {
-    "exec.unknown_command": Code.Unimplemented,
-    "exec.bad_request": Code.InvalidArgument,
-    "exec.invalid_input": Code.InvalidArgument,
-    "exec.unauthenticated": Code.Unauthenticated,
-    "exec.forbidden": Code.PermissionDenied,
-    "exec.not_found": Code.NotFound,
-    "exec.too_large": Code.ResourceExhausted,
-    "exec.unavailable": Code.Unavailable,
-    "exec.timeout": Code.DeadlineExceeded,
-    "exec.cancelled": Code.Canceled,
-    "exec.failed": Code.Unknown,
-    "InvalidArgument": Code.Unknown,
-    "constructor": Code.Unknown,
+    "exec.unknown_command": "Unimplemented",
+    "exec.bad_request": "InvalidArgument",
+    "exec.invalid_input": "InvalidArgument",
+    "exec.unauthenticated": "Unauthenticated",
+    "exec.forbidden": "PermissionDenied",
+    "exec.not_found": "NotFound",
+    "exec.too_large": "ResourceExhausted",
+    "exec.unavailable": "Unavailable",
+    "exec.timeout": "DeadlineExceeded",
+    "exec.cancelled": "Canceled",
+    "exec.failed": "Unknown",
+    "InvalidArgument": "Unknown",
+    "constructor": "Unknown",
   };
   for (const [code, status] of Object.entries(expected)) {
-    const error = rpcError(new PluginError(code, "m", { hint: "secret", cause: new Error("secret") }));
-    assert.deepEqual([error.code, error.rawMessage, [...error.metadata]], [status, "m", [["x-error-code", code]]]);
-    const back = errorFromRpc(error);
+    assert.equal(statusFromCode(code), status);
+    const back = errorFromRefusal({ status: statusFromCode(code), message: "m", code });
     assert.deepEqual([back.code, back.message, back.origin], [code, "m", "plugin"]);
   }
 });
 
 test("A8, B1: a status without a code of ours gets one; none of them promises that the call was not run", () => {
-  const expected: Readonly<Record<number, string>> = {
-    [Code.Canceled]: "exec.cancelled",
-    [Code.Unknown]: "exec.failed",
-    [Code.InvalidArgument]: "exec.bad_request",
-    [Code.DeadlineExceeded]: "exec.timeout",
-    [Code.NotFound]: "exec.not_found",
-    [Code.AlreadyExists]: "exec.failed",
-    [Code.PermissionDenied]: "exec.forbidden",
-    [Code.ResourceExhausted]: "exec.too_large",
-    [Code.FailedPrecondition]: "exec.failed",
-    [Code.Aborted]: "exec.failed",
-    [Code.OutOfRange]: "exec.failed",
-    [Code.Unimplemented]: "exec.unknown_command",
-    [Code.Internal]: "exec.failed",
-    [Code.Unavailable]: "exec.failed",
-    [Code.DataLoss]: "exec.failed",
-    [Code.Unauthenticated]: "exec.unauthenticated",
-  };
-  for (const [status, code] of Object.entries(expected)) assert.equal(errorFromRpc(new ConnectError("m", Number(status))).code, code);
+  const codes = [
+    "exec.cancelled",
+    "exec.failed",
+    "exec.bad_request",
+    "exec.timeout",
+    "exec.not_found",
+    "exec.failed",
+    "exec.forbidden",
+    "exec.too_large",
+    "exec.failed",
+    "exec.failed",
+    "exec.failed",
+    "exec.unknown_command",
+    "exec.failed",
+    "exec.failed",
+    "exec.failed",
+    "exec.unauthenticated",
+  ];
+  assert.deepEqual(STATUSES.slice(1).map((status) => errorFromRefusal({ status, message: "m", code: null }).code), codes);
   for (const forged of ["host.stopped", "caller.refused", "verify.x", "a b", "x".repeat(65)]) {
-    assert.equal(errorFromRpc(new ConnectError("m", Code.Unknown, { "x-error-code": forged })).code, "exec.failed", forged);
+    assert.equal(errorFromRefusal({ status: "Unknown", message: "m", code: forged }).code, "exec.failed", forged);
   }
 });
 
@@ -79,12 +78,12 @@ test("B1: seed is hex, goplugin-1 is raw; hex is written lower-case and read in 
   assert.equal(decodePayload(new Uint8Array([0xff, 0xfe]), "hex"), undefined);
 });
 
-test("B1: responseFrom() takes success, an empty status and missing data, and nothing else", () => {
-  assert.equal(responseFrom({ Status: "success", Data: { Response: "pong" } }, ""), "pong");
-  assert.equal(responseFrom({ Status: "", Data: { Response: "pong" } }, ""), "pong");
-  assert.equal(responseFrom({ Status: "success" }, ""), "");
-  for (const Status of ["error", "Success", "x".repeat(5000)]) {
-    assert.throws(() => responseFrom({ Status, Data: { Response: "pong" } }, ""), (error: PluginError) => {
+test("B1: responseFrom() takes success and an empty status, and nothing else", () => {
+  const response = bytes("pong");
+  assert.equal(responseFrom({ status: "success", response }), response);
+  assert.equal(responseFrom({ status: "", response }), response);
+  for (const status of ["error", "Success", "x".repeat(5000)]) {
+    assert.throws(() => responseFrom({ status, response }), (error: PluginError) => {
       return error.code === "caller.bad_response" && error.message.length < 300;
     });
   }
@@ -109,20 +108,20 @@ test("A11: messageCap() is twice the limit and 64 KiB, and no more than gRPC can
   assert.equal(messageCap(Number.MAX_SAFE_INTEGER), 2 ** 32 - 1);
 });
 
-test("A8, B1: Connect: errorFromAnswer() takes Connect's errors for the plugin's own, and pages of others for none", () => {
-  const own = errorFromAnswer(404, new Headers(), bytes('{"code":"not_found","message":"m"}'));
-  assert.ok(own instanceof ConnectError && isAnswer(own));
-  assert.deepEqual([own.code, own.rawMessage], [Code.NotFound, "m"]);
-  assert.ok(!isAnswer(new ConnectError("m")));
-  for (const body of ["", "<h1>", "null", "[]", "7", '{"code":"exec.not_found"}', '{"code":7}', "x".repeat(5000)]) {
-    const error = errorFromAnswer(404, new Headers(), bytes(body));
-    assert.ok(error instanceof PluginError && error.code === "caller.bad_response" && error.message.length < 300, body.slice(0, 20));
+test("A8, B1: Connect: refusalFrom() takes Connect's errors for the plugin's own, and pages of others for none", () => {
+  assert.deepEqual(refusalFrom(404, null, bytes('{"code":"not_found","message":"m"}')), { status: "NotFound", message: "m", code: null });
+  for (const body of ["", "<h1>", "null", "[]", "7", '{"code":"exec.not_found"}', '{"code":7}', '{"code":"ok"}', "x".repeat(5000)]) {
+    assert.throws(() => refusalFrom(404, null, bytes(body)), (error: PluginError) => {
+      return error.code === "caller.bad_response" && error.message.length < 300;
+    }, body.slice(0, 20));
   }
 });
 
-test("A8, B1: Connect: isJson() reads a content type as HTTP writes it", () => {
+test("A8, B1: Connect: isJson() and isProto() read a content type as HTTP writes it", () => {
   for (const type of ["application/json", "Application/JSON; charset=utf-8", " application/json ;"]) assert.ok(isJson(type), type);
   for (const type of [null, "", "application/proto", "application/jsonx", "text/plain; application/json"]) {
     assert.ok(!isJson(type), `${type}`);
   }
+  for (const type of ["application/proto", "Application/Proto", "application/proto; x=y"]) assert.ok(isProto(type), type);
+  for (const type of [null, "", "application/json", "application/protobuf"]) assert.ok(!isProto(type), `${type}`);
 });

@@ -1,0 +1,67 @@
+/**
+ * The programs of the benchmark on each runtime: the one that races a wire, and those that measure once and print one line of JSON.
+ * @module
+ */
+import { execFile } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { promisify } from "node:util";
+import { stringify } from "smol-toml";
+import type { Runtimes } from "../../tasks/runtimes.ts";
+import { configOf, pathOf, type Runtime, typescriptPlugin, withFolder } from "../support.ts";
+import type { Limits } from "./limits_worker.ts";
+import type { RacerProgram } from "./race.ts";
+import type { Starts } from "./start_worker.ts";
+import type { WireName } from "./wires.ts";
+
+const run = promisify(execFile);
+
+/** The program that races one wire on one runtime. */
+export function racerProgram(runtime: Runtime, wire: WireName, found: Runtimes): RacerProgram {
+  return { name: runtime, exec: found[runtime], args: argsOf(runtime, "worker.ts", ["--wire", wire]), path: found.path };
+}
+
+/** Measures starts of a plugin and of the smallest server, in turn. */
+export async function measureStarts(
+  runtime: Runtime,
+  wire: WireName,
+  { found, rounds }: { found: Runtimes; rounds: number },
+): Promise<Starts> {
+  return await runOnce(runtime, ["start_worker.ts", "--wire", wire, "--rounds", String(rounds)], found);
+}
+
+/** Measures memory and many calls at once. */
+export async function measureLimits(runtime: Runtime, wire: WireName, found: Runtimes): Promise<Limits> {
+  return await runOnce(runtime, ["limits_worker.ts", "--wire", wire], found);
+}
+
+/** Milliseconds of `polyplug list` on Deno, with two plugins in the configuration, and of a program on Deno that prints one line. */
+export async function measureList(found: Runtimes, rounds: number): Promise<Starts> {
+  return await withFolder(async (folder) => {
+    const config = join(folder, "config.toml");
+    const plugin = typescriptPlugin("tests/bench/echo_plugin.ts", [], "deno");
+    await writeFile(config, stringify(configOf({ one: plugin, two: plugin }, folder)));
+    const env = { ...process.env, PATH: found.path, GOPLUGIN_DIR: "", NO_COLOR: "1" };
+    const time = async (file: string, args: readonly string[]) => {
+      const before = performance.now();
+      await run(found.deno, ["run", "-A", "-q", pathOf(file), ...args], { env });
+      return performance.now() - before;
+    };
+    const starts = { polyplug: [] as number[], bare: [] as number[] };
+    for (let round = 0; round < rounds; round++) {
+      starts.polyplug.push(await time("host/cli/main.ts", ["list", "--config", config]));
+      starts.bare.push(await time("tests/bench/floor/one_line.ts", []));
+    }
+    return starts;
+  });
+}
+
+async function runOnce<T>(runtime: Runtime, [file, ...args]: readonly string[], found: Runtimes): Promise<T> {
+  const { stdout } = await run(found[runtime], argsOf(runtime, file ?? "", args), { env: { ...process.env, PATH: found.path } });
+  return JSON.parse(stdout);
+}
+
+function argsOf(runtime: Runtime, file: string, args: readonly string[]): string[] {
+  return [...(runtime === "deno" ? ["run", "-A", "-q"] : []), pathOf(`tests/bench/${file}`), ...args];
+}
