@@ -28,7 +28,7 @@ export interface Source {
   readonly imports: readonly Import[];
 }
 
-/** All of mod.ts, host/, plugin/ and protocol/ as far as they exist, but what `protoc` has written. */
+/** All of mod.ts, host/, plugin/ and protocol/ as far as they exist. */
 export function readLibrary(): Source[] {
   return globSync(["mod.ts", "{host,plugin,protocol}/**/*.ts"], { cwd: root })
     .map((path) => path.replaceAll("\\", "/"))
