@@ -30,13 +30,17 @@ export {
   type PluginLog,
   type PluginState,
   type PluginStatus,
+  recorded,
+  type ReloadOptions,
   type StartOptions,
   type StopOptions,
+  type SuperviseOptions,
 } from "./host/mod.ts";
 export {
   type Awaitable,
   type Commands,
   definePlugin,
+  type Health,
   type Plugin,
   type PluginContext,
   type RawHandler,

@@ -6,9 +6,10 @@
 import type { Driver } from "../protocol/caller.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { Launch } from "./launch.ts";
-import { createOpenCalls } from "../protocol/open_calls.ts";
+import { LaunchCalls } from "./launch_calls.ts";
 import { waitUntilReady } from "./process/ready.ts";
 import type { PluginExit } from "./process/spawn.ts";
+import { letFinish } from "./process/stop.ts";
 
 /**
  * Connects to a running plugin. The host gave it no token, so it asks for no proof.
@@ -31,16 +32,29 @@ export async function attachLaunch(
     socketLine: readyLine,
   });
   const { endpoint, wire, driver, features } = connection;
-  const calls = createOpenCalls();
+  const calls = new LaunchCalls(driver);
+  const exited = Promise.withResolvers<PluginExit>();
+  const stop = async (): Promise<void> => {
+    try {
+      await driver.close();
+    } finally {
+      exited.resolve({ code: null, signal: null, at: new Date(), stderr: "" });
+    }
+  };
   return {
     pid: undefined,
     startedAt: new Date(),
     endpoint,
     wire,
     features,
-    exited: new Promise<PluginExit>(() => {}), // Whether it still runs, the next call finds out.
-    begin: () => (calls.begin(), driver),
-    end: () => calls.end(),
-    stop: () => driver.close(),
+    exited: exited.promise, // When it was let go of; whether it still runs, the next call or ping finds out.
+    calls,
+    ping: async (pingOptions) => void await driver.ping(pingOptions),
+    ask: (command, askOptions) => driver.exec(command, undefined, askOptions),
+    retire: async () => {
+      await letFinish(calls.allAnswered(), spec.timeoutMs);
+      await stop();
+    },
+    stop,
   };
 }

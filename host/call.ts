@@ -16,20 +16,20 @@ import {
 import { isPluginError, PluginError } from "../protocol/errors.ts";
 import { isHeaderValue } from "../protocol/names.ts";
 import { createRequestId } from "../protocol/request_id.ts";
+import { isReserved } from "../protocol/reserved.ts";
 import { type Deadline, expireAfter, type Expiring, MAX_TIMER_MS } from "../protocol/deadlines.ts";
 import { isLateAnswer, timeoutError } from "./late.ts";
 import type { Launch } from "./launch.ts";
+import type { Place, Waiter } from "./limit.ts";
+import { hasExited, mayRetry } from "./retry.ts";
 import type { Slot } from "./slot.ts";
-
-/** How long the exit of a process may take to show after its socket has closed. */
-const EXIT_LAG_MS = 250;
 
 /** Sends a call once, on the driver of a launch. */
 type Send<T> = (driver: DriverCaller, options: AttemptOptions) => Promise<T>;
 
 /** Makes the caller of one plugin. */
-export function createCaller(plugin: string, slot: Slot, defaultTimeoutMs: number): Caller {
-  const target = { plugin, slot, defaultTimeoutMs };
+export function createCaller(plugin: string, slot: Slot): Caller {
+  const target = { plugin, slot };
   return {
     ping: (options = NO_OPTIONS) => new Call("ping", options, target, sendPing).promise,
     exec: (command, payload, options = NO_OPTIONS): Promise<Bytes> => {
@@ -45,11 +45,10 @@ const sendPing: Send<"pong"> = (driver, options) => driver.ping(options);
 interface Target {
   readonly plugin: string;
   readonly slot: Slot;
-  readonly defaultTimeoutMs: number;
 }
 
 /** A call from when it is made until it has settled; its deadline is the only one, so that a driver that ignores its signal cannot hold it. */
-class Call<T> implements Expiring {
+class Call<T> implements Expiring, Waiter {
   readonly promise: Promise<T>;
   readonly #what: string;
   readonly #options: CallOptions;
@@ -64,8 +63,13 @@ class Call<T> implements Expiring {
   #controller: AbortController | undefined;
   #onAbort: (() => void) | undefined;
   #onGiveUp: ((reason: unknown) => void) | undefined;
+  /** Where `max_concurrent` lets it run; held through all tries. */
+  #place: Place | undefined;
   #launch: Launch | undefined;
+  /** How many answers there had been on the launch when the call was sent. */
+  #answers = 0;
   #attempt = 0;
+  #lastFailure: unknown;
   #gaveUp: PluginError | undefined;
   #settled = false;
 
@@ -74,7 +78,7 @@ class Call<T> implements Expiring {
     this.#options = options;
     this.#target = target;
     this.#send = send;
-    this.#timeoutMs = requireTimeout(options.timeoutMs ?? target.defaultTimeoutMs);
+    this.#timeoutMs = requireTimeout(options.timeoutMs ?? target.slot.spec.timeoutMs);
     requireHeader("requestId", options.requestId);
     requireHeader("traceparent", options.traceparent);
     this.#requestId = options.requestId ?? createRequestId();
@@ -86,12 +90,24 @@ class Call<T> implements Expiring {
     if (options.signal !== undefined) this.#follow(options.signal);
     if (this.#settled) return;
     if (this.#timeoutMs <= MAX_TIMER_MS) this.#deadline = expireAfter(this.#timeoutMs, this);
+    if (target.slot.spec.maxConcurrent === undefined) this.#try();
+    else this.#enter();
+  }
+
+  /** Its turn has come. */
+  admit(): void {
     this.#try();
+  }
+
+  /** Its turn will not come. */
+  refuse(error: PluginError): void {
+    this.#fail(error);
   }
 
   /** The deadline has passed. */
   expire(): void {
-    this.#giveUp(timeoutError(this.#name, this.#target.plugin, this.#timeoutMs));
+    this.#giveUp(timeoutError(this.#name, this.#target.plugin, this.#timeoutMs, this.#lastFailure));
+    if (this.#launch !== undefined) this.#target.slot.overdue(this.#launch, this.#answers);
   }
 
   #follow(signal: AbortSignal): void {
@@ -102,6 +118,17 @@ class Call<T> implements Expiring {
     this.#onAbort = onAbort;
     if (signal.aborted) onAbort();
     else signal.addEventListener("abort", onAbort, { once: true });
+  }
+
+  /** Waits for its turn; the framework's own calls need none. */
+  #enter(): void {
+    if (this.#send as unknown === sendPing || isReserved(this.#what)) return this.#try();
+    try {
+      this.#place = this.#target.slot.enter(this, this.#name);
+    } catch (error) {
+      return this.#fail(error);
+    }
+    if (this.#place.isIn) this.#try();
   }
 
   /** Sends the call to the current launch; where there is none, to the one that starts now. */
@@ -116,13 +143,15 @@ class Call<T> implements Expiring {
   #sendTo(launch: Launch): void {
     if (this.#settled) return;
     this.#launch = launch;
-    this.#sent(launch.begin()).then((value) => {
-      launch.end();
+    this.#answers = launch.calls.answers;
+    this.#sent(launch.calls.begin()).then((value) => {
+      launch.calls.end(true);
       if (this.#settled) return;
       this.#finish();
+      this.#place?.leave();
       this.#resolve(value);
     }, (error) => {
-      launch.end();
+      launch.calls.end(isPluginError(error) && error.origin === "plugin");
       this.#onFailure(error);
     });
   }
@@ -159,18 +188,20 @@ class Call<T> implements Expiring {
   #onFailure(error: unknown): void {
     if (this.#settled) return;
     const launch = this.#launch;
-    // A process that still runs would refuse again; it is its exit that makes room for another.
+    // It is the exit of the process that makes room for another. One that still runs may be about to end; who watches over it finds out.
     if (launch === undefined || !mayRetry(error, this.#options.retry ?? "safe")) return this.#fail(error);
     this.#launch = undefined;
+    this.#lastFailure = error;
     hasExited(launch).then((exited) => {
       if (this.#settled) return;
-      if (exited) this.#try();
+      if (exited || this.#target.slot.supervised) this.#try();
       else this.#fail(error);
     });
   }
 
   #fail(error: unknown): void {
     this.#finish();
+    this.#place?.leave();
     this.#reject(isLateAnswer(error, this.#endsAt) ? timeoutError(this.#name, this.#target.plugin, this.#timeoutMs) : error);
   }
 
@@ -180,6 +211,7 @@ class Call<T> implements Expiring {
     this.#reject(error);
     this.#controller?.abort(error);
     this.#onGiveUp?.(error);
+    this.#place?.leave(); // After the plugin has been told, so that it can make room first.
   }
 
   #finish(): void {
@@ -191,20 +223,6 @@ class Call<T> implements Expiring {
   get #name(): string {
     return `${this.#what === "ping" ? "ping" : `"${this.#what}"`} of plugin "${this.#target.plugin}"`;
   }
-}
-
-function mayRetry(error: unknown, retry: "never" | "safe" | "idempotent"): boolean {
-  if (!isPluginError(error) || retry === "never") return false;
-  if (error.code === "caller.refused" || error.code === "exec.unavailable") return true;
-  return retry === "idempotent" && error.code === "caller.lost";
-}
-
-async function hasExited(launch: Launch): Promise<boolean> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<false>((resolve) => timer = setTimeout(() => resolve(false), EXIT_LAG_MS));
-  const exited = await Promise.race([launch.exited.then(() => true), late]);
-  clearTimeout(timer);
-  return exited;
 }
 
 function requireTimeout(timeoutMs: number): number {

@@ -7,6 +7,7 @@ import type { Dialect } from "../protocol/caller.ts";
 import { type Endpoint, endpointFromAddress } from "../protocol/endpoint.ts";
 import { PluginError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config/parse.ts";
+import type { RestartPolicy } from "./supervise/backoff.ts";
 import type { PluginTable } from "./config/schema.ts";
 
 const discovered: unique symbol = Symbol("discovered");
@@ -56,7 +57,16 @@ export interface PluginSpec {
   readonly timeoutMs: number;
   readonly maxPayloadBytes: number;
   readonly pingTimeoutMs: number;
+  /** How long nothing may be heard of it before it is pinged; 0 for never. */
+  readonly pingIntervalMs: number;
+  readonly restart: RestartPolicy;
   readonly stop: StopTimes;
+  /** How long it is kept without a call; `undefined` when it always runs. */
+  readonly idleTimeMs: number | undefined;
+  /** The most calls that it gets at once; `undefined` for any number. */
+  readonly maxConcurrent: number | undefined;
+  /** What it is initialised with: a table, a text, or where one stands; `undefined` for nothing. */
+  readonly config: Readonly<Record<string, unknown>> | string | undefined;
   readonly enabled: boolean;
   /** The versions of the application's own API that it works with, a semver range; `undefined` for every one. */
   readonly api: string | undefined;
@@ -94,6 +104,18 @@ export function discoverPlugins(config: HostConfig, host: string): readonly Plug
   return [...new Set(names)].map((name) => specFromTable(config, host, name));
 }
 
+/**
+ * One plugin of a host, as a configuration says it that was read anew.
+ * @throws {PluginError} "host.unknown_plugin" when the host no longer has it.
+ */
+export function discoverPlugin(config: HostConfig, host: string, name: string): PluginSpec {
+  if (config.hosts.get(host)?.includes(name) === true && config.plugins.has(name)) return specFromTable(config, host, name);
+  throw new PluginError("host.unknown_plugin", `The configuration no longer has plugin "${name}" for host "${host}"`, {
+    plugin: name,
+    hint: `Add it to plugins of [hosts.${host}] again, or stop it`,
+  });
+}
+
 function specFromTable(config: HostConfig, host: string, name: string): PluginSpec {
   const table = config.plugins.get(name);
   if (table === undefined) throw new TypeError(`parseConfig let host "${host}" name the unknown plugin "${name}"`);
@@ -126,11 +148,25 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     timeoutMs: 1000 * table.timeout,
     maxPayloadBytes: table.max_payload,
     pingTimeoutMs: 1000 * table.ping_timeout,
+    pingIntervalMs: 1000 * table.ping_interval,
+    restart: restartPolicy(table),
     stop: stopTimes(table),
+    idleTimeMs: table.daemon ? undefined : 1000 * table.idle_time,
+    maxConcurrent: table.max_concurrent,
+    config: table.config,
     enabled: table.enabled,
     api: table.api,
     unsupported: (["permissions"] as const).filter((key) => table[key] !== undefined),
     [discovered]: true,
+  };
+}
+
+function restartPolicy({ restart, attach }: PluginTable): RestartPolicy {
+  return {
+    max: restart.max ?? (attach === undefined ? 5 : Infinity), // What somebody else runs may be back any time.
+    windowMs: 1000 * (restart.window ?? 60),
+    minDelayMs: 1000 * (restart.min_delay ?? 0.1),
+    maxDelayMs: 1000 * (restart.max_delay ?? 5),
   };
 }
 

@@ -7,7 +7,6 @@ import { PluginError } from "../protocol/errors.ts";
 import type { PluginInfo } from "../protocol/plugin.ts";
 import { INFO, sendingProblem } from "../protocol/reserved.ts";
 import { createCaller } from "./call.ts";
-import type { PluginSpec } from "./discover.ts";
 import type { Slot } from "./slot.ts";
 import type { PluginState } from "./states.ts";
 
@@ -31,16 +30,16 @@ export interface PluginHandle extends Caller {
 }
 
 /** Makes the handle of a slot. */
-export function createHandle(spec: PluginSpec, slot: Slot): PluginHandle {
-  const caller = createCaller(spec.name, slot, spec.timeoutMs);
+export function createHandle(name: string, slot: Slot): PluginHandle {
+  const caller = createCaller(name, slot);
   const info = async (): Promise<PluginInfo> => {
     const { features } = await slot.acquire(undefined);
-    if (features.includes("info")) return infoFromBytes(spec.name, await caller.exec(INFO));
-    const message = `Plugin "${spec.name}" does not say what it can do: it lacks the feature "info"`;
-    throw new PluginError("caller.unsupported", message, { plugin: spec.name });
+    if (features.includes("info")) return infoFromBytes(name, await caller.exec(INFO));
+    const message = `Plugin "${name}" does not say what it can do: it lacks the feature "info"`;
+    throw new PluginError("caller.unsupported", message, { plugin: name });
   };
   return {
-    name: spec.name,
+    name,
     get state() {
       return slot.state;
     },

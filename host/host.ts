@@ -6,13 +6,16 @@ import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, type PluginError } from "../protocol/errors.ts";
 import { requireApiVersion, requireCompatibleApi } from "./api_version.ts";
 import { type ConfigInput, locateConfig } from "./config/locate.ts";
-import { type HostConfig, parseConfig } from "./config/parse.ts";
-import { discoverPlugins, type PluginSpec } from "./discover.ts";
+import { type HostConfig, parseConfig, parseConfigOf } from "./config/parse.ts";
+import { discoverPlugin, discoverPlugins, type PluginSpec } from "./discover.ts";
 import type { PluginHandle } from "./handle.ts";
 import type { LogSink, PluginLog } from "./logs/record.ts";
+import { createLogSink } from "./logs/sink.ts";
 import { RunningHost } from "./running_host.ts";
+import type { SuperviseOptions } from "./slot.ts";
+import { requireCallable } from "./slot_errors.ts";
 import type { PluginStatus } from "./status.ts";
-import { type VerifiedPlugin, verifyPlugin } from "./verify.ts";
+import { type VerifiedPlugin, verifyPlugin, withoutChecksum } from "./verify.ts";
 
 /** Options of `openHost`. */
 export interface OpenHostOptions {
@@ -25,10 +28,27 @@ export interface OpenHostOptions {
   readonly api?: string;
   /** Transports of the application's own, by the `comm_type` that names them; `socket` stands for the framed socket. */
   readonly drivers?: Readonly<Record<string, Driver>>;
-  /** Gets every line that a plugin writes, and the host's notices. Default: nobody. */
+  /** Gets a record of every line that a plugin writes, and the host's notices; what it throws harms nothing. Default: nobody. */
   readonly onLog?: (record: PluginLog) => void;
   /** Gives the opening up, and closes the host when it fires later. */
   readonly signal?: AbortSignal;
+  /**
+   * Whether plugins are pinged while they are quiet, and started again when they end by themselves; with times of its own where those of
+   * the configuration are not meant. Default: true. With false the next call starts a plugin that has ended.
+   */
+  readonly supervise?: boolean | SuperviseOptions;
+}
+
+/** Options of a reload. */
+export interface ReloadOptions {
+  /** Gives it up; the old process serves on. */
+  readonly signal?: AbortSignal;
+  /**
+   * A file that `recorded()` has written. Its calls are sent to the new process before any other, one after the other, and unless each
+   * is answered with the same bytes, or the same error code, the reload ends with "host.differs". They run for good: record no call
+   * that must not run twice. Those that had failed on the way are left out.
+   */
+  readonly replay?: string | URL;
 }
 
 /** Options of a start. */
@@ -62,7 +82,15 @@ export interface Host {
   start(name: string, options?: StartOptions): Promise<PluginHandle>;
   /** Stops a plugin: open calls finish, then its whole process group ends. Calls are refused until `start()`. */
   stop(name: string, options?: StopOptions): Promise<void>;
-  /** Starts every enabled plugin. When one fails the others are stopped and its error is thrown, unless `bestEffort`. */
+  /**
+   * Reads the configuration again and puts a new process in the place of the plugin's: it is verified, started, initialised and pinged
+   * first, then calls go to it, and the old one ends when its open calls have been answered. The handle stays the same.
+   * @throws {PluginError} what is wrong with the new configuration or its start; the old process serves on.
+   */
+  reload(name: string, options?: ReloadOptions): Promise<void>;
+  /** How the plugins and their parts are: `null` when well, else what is wrong, by names joined with dots. Starts nothing. */
+  health(): Promise<Readonly<Record<string, string | null>>>;
+  /** Starts every enabled plugin that is not on demand. When one fails the others are stopped and its error is thrown, unless `bestEffort`. */
   startAll(options?: { readonly bestEffort?: boolean }): Promise<void>;
   /** Stops every plugin; failures are gathered in an `AggregateError`. */
   stopAll(options?: StopOptions): Promise<void>;
@@ -92,13 +120,29 @@ export async function openHost(name: string, options: OpenHostOptions = {}): Pro
   return await openHostFrom(name, config, options);
 }
 
-/** Opens a host of a configuration that has been read already. */
-export async function openHostFrom(name: string, config: HostConfig, options: OpenHostOptions): Promise<Host> {
-  const log = options.onLog ?? (() => {});
+/**
+ * Opens a host of a configuration that has been read already. `developed` holds the plugins that a reload takes whatever their checksum
+ * is, and says so; it is for the command line alone, and asked at each reload.
+ */
+export async function openHostFrom(
+  name: string,
+  config: HostConfig,
+  options: OpenHostOptions,
+  developed: ReadonlySet<string> = new Set(),
+): Promise<Host> {
+  const log = createLogSink(options.onLog);
   for (const { path, message } of config.warnings) log(notice("", `${path} ${message}`, "config.invalid"));
   const plugins = await verifyAll(discoverPlugins(config, name), options.api, log);
   options.signal?.throwIfAborted();
-  const host = new RunningHost(name, plugins, options, log);
+  const readPlugin = async (plugin: string): Promise<VerifiedPlugin> => {
+    const spec = discoverPlugin(parseConfigOf(await locateConfig(options.config), plugin), name, plugin);
+    requireCallable(plugin, { kind: spec.enabled ? "idle" : "inactive" }, false);
+    requireCompatibleApi(spec, options.api);
+    if (!developed.has(plugin)) return await verifyPlugin(spec);
+    log(notice(plugin, `The checksum of plugin "${plugin}" is not applied while it is watched`, "verify.not_applied"));
+    return await verifyPlugin(withoutChecksum(spec));
+  };
+  const host = new RunningHost(name, plugins, { options, log, readPlugin });
   const onAbort = () => host.close().catch((error) => log({ ...notice("", messageOf(error), "host.closed"), level: "error" }));
   options.signal?.addEventListener("abort", onAbort, { once: true });
   return host;

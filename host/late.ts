@@ -13,8 +13,8 @@ export function isLateAnswer(error: unknown, deadline: number): boolean {
   return isOwn && deadline - performance.now() < TIMEOUT_SPREAD_MS;
 }
 
-/** The error of a deadline that has passed. */
-export function timeoutError(what: string, plugin: string, timeoutMs: number): PluginError {
+/** The error of a deadline that has passed; its cause is why the call had been sent again, if it was. */
+export function timeoutError(what: string, plugin: string, timeoutMs: number, cause?: unknown): PluginError {
   const hint = "Raise timeoutMs for this call, or timeout in the plugin's configuration";
-  return new PluginError("caller.timeout", `The call ${what} was not answered within ${timeoutMs} ms`, { plugin, hint });
+  return new PluginError("caller.timeout", `The call ${what} was not answered within ${timeoutMs} ms`, { plugin, hint, cause });
 }

@@ -2,24 +2,27 @@
  * Stages 4 to 6, launch: takes a `VerifiedPlugin`, gives a `Launch`, one running process with all that changes together at a restart.
  * @module
  */
-import type { Driver, DriverCaller } from "../protocol/caller.ts";
-import { type Endpoint, isLoopbackName } from "../protocol/endpoint.ts";
-import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
+import type { Bytes, CallOptions, Driver } from "../protocol/caller.ts";
+import type { Endpoint } from "../protocol/endpoint.ts";
+import { messageOf, PluginError } from "../protocol/errors.ts";
 import { createToken } from "../protocol/proof.ts";
 import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
 import { SHUTDOWN } from "../protocol/reserved.ts";
 import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
 import { SOCKET } from "./drivers.ts";
+import { parseLogLine } from "./logs/parse.ts";
 import type { LogSink } from "./logs/record.ts";
-import { createOpenCalls } from "../protocol/open_calls.ts";
-import { commandLine, portFromArgs } from "./process/command_line.ts";
+import { LaunchCalls } from "./launch_calls.ts";
+import { choosePort, wasTaken } from "./process/choose_port.ts";
+import { commandLine } from "./process/command_line.ts";
 import { makeDataDir, pluginEnvironment } from "./process/environment.ts";
-import { claimPort, isBindable, isListening, LOOPBACK, placeFromUrl, reservePort } from "./process/ports.ts";
+import { initPlugin } from "./process/init.ts";
 import { type Connection, waitUntilReady } from "./process/ready.ts";
+import type { Guardian } from "./process/guardian.ts";
 import { type PluginExit, type RunningProcess, spawnProcess } from "./process/spawn.ts";
-import { removeSocket } from "./process/socket_file.ts";
-import { killGroup, stopProcess } from "./process/stop.ts";
+import { guardSocket, removeSocket } from "./process/socket_file.ts";
+import { killGroup, letFinish, stopProcess } from "./process/stop.ts";
 import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
 
 /** One running process. It never comes back to life: a restart makes another launch. */
@@ -34,10 +37,14 @@ export interface Launch {
   readonly features: readonly string[];
   /** Resolves when the process has ended, asked or not; its connections are closed then. */
   readonly exited: Promise<PluginExit>;
-  /** What sends a call on this process's connection; it counts as open until `end()`. */
-  begin(): DriverCaller;
-  /** A call that was begun has settled. */
-  end(): void;
+  /** Begins calls on this process's connection and counts them. */
+  readonly calls: LaunchCalls;
+  /** One ping, which counts as no call. */
+  ping(options: CallOptions): Promise<void>;
+  /** Sends one of the framework's own commands, which counts as no call. */
+  ask(command: string, options: CallOptions): Promise<Bytes>;
+  /** Waits until open calls have been answered, as long as a call may take, and stops then. */
+  retire(): Promise<void>;
   /** Lets open calls finish, ends the whole process group and closes the connections. */
   stop(graceMs: number): Promise<void>;
 }
@@ -48,6 +55,8 @@ export interface LaunchContext {
   readonly drivers: ReadonlyMap<string, Driver>;
   /** Gets the plugin's output and what the host has to say. */
   readonly log: LogSink;
+  /** Ends what is started when the host cannot. */
+  readonly guardian: Guardian;
 }
 
 /** How often a plugin gets another free port when somebody else took the one chosen for it. */
@@ -76,12 +85,6 @@ export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext
   }
 }
 
-/** Whether another program has the port: the plugin could not bind it and exited, or the other one answered in its place. */
-async function wasTaken({ port }: ChosenPort, error: unknown): Promise<boolean> {
-  if (!isPluginError(error) || port === undefined) return false;
-  return error.code === "ready.impostor" || (error.code === "ready.exited" && !(await isBindable(port)));
-}
-
 function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Driver {
   const driver = spec.commType === SOCKET ? undefined : drivers.get(spec.commType); // It is offered beside another, never alone.
   if (driver !== undefined) return driver;
@@ -99,36 +102,6 @@ function noticesOf(spec: PluginSpec, log: LogSink): (message: string) => void {
   return (message) => log({ time: new Date(), plugin: spec.name, level: "warn", message, values: {} });
 }
 
-interface ChosenPort {
-  /** `undefined` when the plugin listens at a Unix socket that the configuration names. */
-  readonly port: number | undefined;
-  /** Whether the host chose it, so that another will do as well. */
-  readonly chosen: boolean;
-  release(): void;
-}
-
-/** The port of `comm_port`, `address` or `exec_args`, else a free one; it must refuse connections before the start. */
-async function choosePort(spec: PluginSpec): Promise<ChosenPort> {
-  if (spec.address !== undefined && spec.address.kind !== "tcp") return { port: undefined, chosen: false, release: () => {} };
-  const place = spec.address && placeFromUrl(spec.address.url);
-  const port = spec.commPort || place?.port || portFromArgs(spec.execArgs);
-  if (port === 0) return { chosen: true, ...await reservePort() };
-  const claimed = claimPort(port);
-  if (claimed === undefined) throw portTaken(spec, `another plugin is being started on port ${port}`);
-  const addresses = place !== undefined && isLoopbackName(place.address) ? [...LOOPBACK, place.address] : LOOPBACK;
-  for (const address of addresses) {
-    if (!(await isListening(address, port))) continue;
-    claimed.release();
-    throw portTaken(spec, `something already listens on port ${port} of ${address}`);
-  }
-  return { chosen: false, ...claimed };
-}
-
-function portTaken(spec: PluginSpec, what: string): PluginError {
-  const hint = "End that program, or leave comm_port out so that the host chooses a free port";
-  return new PluginError("ready.port_taken", `Cannot start plugin "${spec.name}": ${what}`, { plugin: spec.name, hint });
-}
-
 async function launchOn(
   plugin: VerifiedPlugin,
   port: number | undefined,
@@ -140,6 +113,7 @@ async function launchOn(
   const token = createToken();
   const readyLine = Promise.withResolvers<ReadyLine>();
   const socketLine = Promise.withResolvers<ReadyLine>();
+  const started = performance.now();
   let socket: string | undefined; // For what the plugin leaves behind when it is killed.
   const running = await spawnProcess({
     plugin: spec.name,
@@ -147,13 +121,14 @@ async function launchOn(
     args: port === undefined ? spec.execArgs : commandLine(spec.execArgs, port, spec.dialect),
     cwd: spec.cwd,
     env: pluginEnvironment(spec, token, await makeDataDir(spec)),
+    guardian: context.guardian,
     onLine: (stream, line) => {
       const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
       if (ready !== undefined) {
         if (ready.socket !== undefined) socketLine.resolve(ready);
         if (ready.socket === undefined || ready.address !== undefined) readyLine.resolve(ready);
-        socket ??= ready.socket;
-      } else context.log({ time: new Date(), plugin: spec.name, level: "info", message: line, values: { stream } });
+        if (ready.socket !== undefined && socket === undefined) guardSocket(socket = ready.socket, context.guardian);
+      } else context.log(parseLogLine(line, { plugin: spec.name, stream }));
     },
   });
   try {
@@ -169,10 +144,19 @@ async function launchOn(
       socketLine: socketLine.promise,
       signal,
     });
-    return createLaunch(spec, running, connection, { log: context.log, onExit: () => removeSocket(socket) });
+    try {
+      await initPlugin(connection, { spec, running, timeoutMs: spec.startTimeoutMs - (performance.now() - started), signal });
+    } catch (error) {
+      await connection.driver.close();
+      throw error;
+    }
+    if (spec.config !== undefined && !connection.features.includes("init")) {
+      noticesOf(spec, context.log)('It does not take the config that its configuration has for it: it lacks the feature "init"');
+    }
+    return createLaunch(spec, running, connection, { log: context.log, onExit: () => removeSocket(socket, context.guardian) });
   } catch (error) {
     await killGroup(running);
-    await removeSocket(socket);
+    await removeSocket(socket, context.guardian);
     throw error;
   }
 }
@@ -190,8 +174,8 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
       const message = `The driver did not close: ${messageOf(error)}`;
       log({ time: new Date(), plugin: spec.name, level: "warn", message, values: {} });
     });
-  const calls = createOpenCalls();
-  const ask = async (signal: AbortSignal): Promise<boolean> => {
+  const calls = new LaunchCalls(driver);
+  const askToEnd = async (signal: AbortSignal): Promise<boolean> => {
     if (!features.includes("shutdown")) {
       await Promise.race([calls.allAnswered(), fired(signal)]);
       return false;
@@ -206,6 +190,10 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     await Promise.all([closeDriver(), onExit()]);
     return exit;
   });
+  const stop = (graceMs: number): Promise<void> => {
+    if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
+    return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask: askToEnd }).then(async () => void await exited);
+  };
   return {
     pid: running.pid,
     startedAt: new Date(),
@@ -213,12 +201,14 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     wire,
     features,
     exited,
-    begin: () => (calls.begin(), driver),
-    end: () => calls.end(),
-    stop: (graceMs) => {
-      if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
-      return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask }).then(async () => void await exited);
+    calls,
+    ping: async (options) => void await driver.ping(options),
+    ask: (command, options) => driver.exec(command, undefined, options),
+    retire: async () => {
+      await letFinish(Promise.race([calls.allAnswered(), exited]), spec.timeoutMs);
+      await stop(Infinity);
     },
+    stop,
   };
 }
 

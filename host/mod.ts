@@ -5,9 +5,11 @@
 export type { ConfigInput } from "./config/locate.ts";
 export { type Executor, openExecutor } from "./executor.ts";
 export type { PluginHandle } from "./handle.ts";
-export { type Host, openHost, type OpenHostOptions, type StartOptions, type StopOptions } from "./host.ts";
+export { type Host, openHost, type OpenHostOptions, type ReloadOptions, type StartOptions, type StopOptions } from "./host.ts";
 export type { PluginLog } from "./logs/record.ts";
 export type { PluginExit } from "./process/spawn.ts";
+export { recorded } from "./record.ts";
+export type { SuperviseOptions } from "./slot.ts";
 export type { PluginState } from "./states.ts";
 export type { PluginStatus } from "./status.ts";
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";

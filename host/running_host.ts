@@ -8,21 +8,28 @@ import { bounded } from "./bounded.ts";
 import type { PluginSpec } from "./discover.ts";
 import { DRIVERS, preloadDriver } from "./drivers.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";
-import type { Host, OpenHostOptions, StartOptions, StopOptions, Verification } from "./host.ts";
+import { healthOfHost } from "./health.ts";
+import type { Host, OpenHostOptions, ReloadOptions, StartOptions, StopOptions, Verification } from "./host.ts";
 import { startLaunch } from "./launch.ts";
 import type { LogSink } from "./logs/record.ts";
+import { Guardian } from "./process/guardian.ts";
+import { replayRecord } from "./replay.ts";
+import type { ApproveLaunch } from "./replacement.ts";
 import { Slot, type StartLaunch } from "./slot.ts";
 import { type PluginStatus, statusFromSlot } from "./status.ts";
+import type { VerifiedPlugin } from "./verify.ts";
 
 interface Member {
-  readonly spec: PluginSpec;
   readonly slot: Slot;
   readonly handle: PluginHandle;
 }
 
-function createMember(spec: PluginSpec, start: StartLaunch): Member {
-  const slot = new Slot(spec.name, spec.enabled, start);
-  return { spec, slot, handle: createHandle(spec, slot) };
+/** What a host takes from who opens it. */
+export interface HostParts {
+  readonly options: OpenHostOptions;
+  readonly log: LogSink;
+  /** Reads the configuration again, for one plugin. */
+  readonly readPlugin: (name: string) => Promise<VerifiedPlugin>;
 }
 
 /** What `openHost` gives. */
@@ -31,27 +38,31 @@ export class RunningHost implements Host {
   readonly rejected: ReadonlyMap<string, PluginError>;
   readonly #members: ReadonlyMap<string, Member>;
   readonly #log: LogSink;
+  readonly #readPlugin: HostParts["readPlugin"];
+  readonly #guardian: Guardian;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string, { verified, disabled, rejected }: Verification, options: OpenHostOptions, log: LogSink) {
+  constructor(name: string, { verified, disabled, rejected }: Verification, { options, log, readPlugin }: HostParts) {
     const drivers = new Map<string, Driver>([...DRIVERS, ...Object.entries(options.drivers ?? {})]);
     this.name = name;
     this.rejected = rejected;
     this.#log = log;
-    const members = verified.map((plugin) =>
-      createMember(plugin.spec, (signal) => {
-        preloadDriver(drivers.get(plugin.spec.commType));
-        return startLaunch(plugin, { drivers, log }, signal);
-      })
-    );
-    const inactive = disabled.map((spec) =>
-      createMember(spec, () => Promise.reject(new TypeError(`Plugin "${spec.name}" is not enabled`)))
-    );
-    this.#members = new Map([...members, ...inactive].map((member) => [member.spec.name, member]));
+    this.#readPlugin = readPlugin;
+    const guardian = this.#guardian = new Guardian(name);
+    const start: StartLaunch = (plugin, signal) => {
+      preloadDriver(drivers.get(plugin.spec.commType));
+      return startLaunch(plugin, { drivers, log, guardian }, signal);
+    };
+    const createMember = (spec: PluginSpec, plugin?: VerifiedPlugin): [string, Member] => {
+      const slot = new Slot(spec, plugin, { start, supervision: options.supervise ?? true });
+      return [spec.name, { slot, handle: createHandle(spec.name, slot) }];
+    };
+    const members = verified.map((plugin) => createMember(plugin.spec, plugin));
+    this.#members = new Map([...members, ...disabled.map((spec) => createMember(spec))]);
   }
 
   get plugins(): readonly PluginStatus[] {
-    return [...this.#members.values()].map(({ spec, slot }) => statusFromSlot(spec, slot));
+    return [...this.#members.values()].map(({ slot }) => statusFromSlot(slot));
   }
 
   get(name: string): PluginHandle {
@@ -59,8 +70,8 @@ export class RunningHost implements Host {
   }
 
   async start(name: string, options: StartOptions = {}): Promise<PluginHandle> {
-    const { spec, slot, handle } = this.#member(name);
-    await startSlot(spec, slot, options);
+    const { slot, handle } = this.#member(name);
+    await startSlot(slot, options);
     return handle;
   }
 
@@ -69,10 +80,11 @@ export class RunningHost implements Host {
   }
 
   async startAll(options: { readonly bestEffort?: boolean } = {}): Promise<void> {
-    const enabled = [...this.#members.values()].filter(({ spec }) => spec.enabled);
-    const starts = inTurns(enabled, async ({ spec, slot }) => {
-      const started = startSlot(spec, slot, {});
-      await (options.bestEffort === true ? started.catch((error: unknown) => this.#logFailure(spec.name, error)) : started);
+    const slots = [...this.#members.values()].map(({ slot }) => slot);
+    const always = slots.filter(({ spec }) => spec.enabled && spec.idleTimeMs === undefined);
+    const starts = inTurns(always, async (slot) => {
+      const started = startSlot(slot, {});
+      await (options.bestEffort === true ? started.catch((error: unknown) => this.#logFailure(slot.spec.name, error)) : started);
     });
     try {
       await starts;
@@ -82,12 +94,26 @@ export class RunningHost implements Host {
     }
   }
 
+  async reload(name: string, options: ReloadOptions = {}): Promise<void> {
+    const { slot } = this.#member(name);
+    options.signal?.throwIfAborted();
+    const { signal, replay } = options;
+    const approve: ApproveLaunch | undefined = replay === undefined ? undefined : async (launch, spec, bound) => {
+      await replayRecord(replay, { launch, spec, signal: bound });
+    };
+    await slot.reload(() => this.#readPlugin(name), { signal, approve });
+  }
+
+  async health(): Promise<Readonly<Record<string, string | null>>> {
+    return await healthOfHost(this.name, [...this.#members.values()].map(({ slot }) => slot));
+  }
+
   async stopAll(options: StopOptions = {}): Promise<void> {
     await this.#each((slot) => slot.stop(graceMs(options)), "stop");
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#each((slot) => slot.close(Infinity), "close");
+    return this.#closing ??= this.#each((slot) => slot.close(Infinity), "close").finally(() => this.#guardian.close());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -136,9 +162,10 @@ export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise
   await Promise.all(Array.from({ length: STARTS_AT_ONCE }, worker));
 }
 
-async function startSlot(spec: PluginSpec, slot: Slot, { timeoutMs = Infinity, signal }: StartOptions): Promise<void> {
+async function startSlot(slot: Slot, { timeoutMs = Infinity, signal }: StartOptions): Promise<void> {
   if (!(timeoutMs > 0)) throw new RangeError(`timeoutMs must be more than 0, not ${timeoutMs}`);
-  await bounded(`to start plugin "${spec.name}"`, spec.name, { timeoutMs, ...(signal && { signal }) }, (_left, bound) => slot.start(bound));
+  const { name } = slot.spec;
+  await bounded(`to start plugin "${name}"`, name, { timeoutMs, ...(signal && { signal }) }, (_left, bound) => slot.start(bound));
 }
 
 function graceMs({ graceMs = Infinity }: StopOptions): number {

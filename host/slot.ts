@@ -1,38 +1,118 @@
 /**
- * Holds a plugin's current launch: starts it for whoever asks first, gives it to all who ask, retires it. Nothing else knows that processes change.
+ * Holds a plugin's current launch: starts it for whoever asks first, gives it to all who ask, swaps it, retires it. Nothing else knows
+ * that processes change; when they do, the supervisor says.
  * @module
  */
-import { PluginError } from "../protocol/errors.ts";
+import { MAX_TIMER_MS } from "../protocol/deadlines.ts";
+import type { PluginError } from "../protocol/errors.ts";
+import { INFO } from "../protocol/reserved.ts";
+import type { PluginSpec } from "./discover.ts";
 import type { Launch } from "./launch.ts";
+import { Limit, type Place, type Waiter } from "./limit.ts";
 import type { PluginExit } from "./process/spawn.ts";
-import { type PluginState, States } from "./states.ts";
+import { abortable } from "./abortable.ts";
+import { hasFixedPlace, Replacement, type ReplaceOptions } from "./replacement.ts";
+import { asPluginError, crashedError, exitReason, requireCallable, stoppedError } from "./slot_errors.ts";
+import type { PluginState } from "./states.ts";
+import { CLOCK } from "./supervise/clock.ts";
+import { Supervisor } from "./supervise/supervisor.ts";
+import type { VerifiedPlugin } from "./verify.ts";
 
 /** Starts one launch; the signal gives the start up. */
-export type StartLaunch = (signal: AbortSignal) => Promise<Launch>;
+export type StartLaunch = (plugin: VerifiedPlugin, signal: AbortSignal) => Promise<Launch>;
+
+/** What a slot needs of its host. */
+export interface SlotOptions {
+  readonly start: StartLaunch;
+  /** Whether plugins are watched, and started again by themselves; times here win over those of the configuration. */
+  readonly supervision: boolean | SuperviseOptions;
+}
+
+/** How plugins are watched, whatever their configuration says. */
+export interface SuperviseOptions {
+  /** How long nothing may be heard of a plugin before it is pinged; 0 for never. */
+  readonly pingIntervalMs?: number;
+  /** How long it may take to answer. */
+  readonly pingTimeoutMs?: number;
+}
+
+/** A start that is under way. */
+interface Start {
+  readonly controller: AbortController;
+  /** Resolves when it has ended, however. */
+  readonly done: Promise<void>;
+}
 
 /** A plugin's place in its host. */
 export class Slot {
-  readonly #plugin: string;
-  readonly #start: StartLaunch;
-  readonly #states: States;
+  readonly #options: SlotOptions;
+  readonly #supervisor: Supervisor;
+  readonly #waiters = new Set<PromiseWithResolvers<Launch>>();
+  readonly #retiring = new Map<Launch, Promise<void>>();
+  readonly #limit: Limit;
+  readonly #replacement: Replacement;
+  #plugin: VerifiedPlugin | undefined;
+  #spec: PluginSpec;
   #launch: Launch | undefined;
-  #starting: { readonly launch: Promise<Launch>; readonly controller: AbortController } | undefined;
+  #starting: Start | undefined;
   #stopping: Promise<void> | undefined;
+  #graceMs: number | undefined;
   #closed = false;
-  #launches = 0;
   #restarts = 0;
   #diedSinceStart = false;
   #lastExit: PluginExit | undefined;
+  #version: string | undefined;
 
-  constructor(plugin: string, enabled: boolean, start: StartLaunch) {
+  /** `plugin` is `undefined` for one that is not enabled. */
+  constructor(spec: PluginSpec, plugin: VerifiedPlugin | undefined, options: SlotOptions) {
+    if (typeof options.supervision === "object") requireTimes(options.supervision);
+    this.#spec = spec;
     this.#plugin = plugin;
-    this.#start = start;
-    this.#states = new States({ kind: enabled ? "idle" : "inactive" });
+    this.#options = options;
+    this.#limit = new Limit(spec.maxConcurrent);
+    this.#supervisor = new Supervisor({
+      enabled: plugin !== undefined,
+      supervised: this.supervised,
+      spec: () => typeof options.supervision === "object" ? { ...this.#spec, ...options.supervision } : this.#spec,
+      clock: CLOCK,
+      hands: {
+        launch: () => this.#begin(),
+        kill: () => void this.#launch?.stop(0).catch(ignore),
+        retire: () => this.#retire(),
+        reject: (error) => this.#rejectWaiters(error),
+        crashed: (reason) => crashedError(this.#spec.name, reason),
+      },
+    });
+    this.#replacement = new Replacement({
+      slot: this,
+      running: () => this.#plugin,
+      isStarting: () => this.#starting !== undefined,
+      on: (event) => this.#supervisor.on(event),
+      start: (next, signal) => this.#startOnce(next, signal),
+      take: (next) => this.#take(next),
+      swap: (next, launch) => this.#swap(next, launch),
+      letGo: (launch, graceMs) => this.#letGo(launch, graceMs),
+    });
+  }
+
+  /** What the configuration says now. */
+  get spec(): PluginSpec {
+    return this.#spec;
+  }
+
+  /** Whether it was stopped for good. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Whether a plugin that no longer serves is found out, and started again. */
+  get supervised(): boolean {
+    return this.#options.supervision !== false;
   }
 
   /** The current state. */
   get state(): PluginState {
-    return this.#states.current;
+    return this.#supervisor.state;
   }
 
   /** The current launch, if a process runs and is ready. */
@@ -50,6 +130,11 @@ export class Slot {
     return this.#lastExit;
   }
 
+  /** The version that the last process said it is. */
+  get version(): string | undefined {
+    return this.#version;
+  }
+
   /** How often it was started again after it ended by itself. */
   get restarts(): number {
     return this.#restarts;
@@ -57,39 +142,67 @@ export class Slot {
 
   /** The current state first, none missed. */
   states(signal: AbortSignal | undefined): AsyncIterable<PluginState> {
-    return this.#states.follow(signal);
+    return this.#supervisor.states.follow(signal);
   }
 
   /**
-   * The current launch, or that of a start that runs or begins now; one start serves all who wait.
+   * The current launch, or the next one that is ready; one start serves all who wait.
    * The signal ends this wait alone, not the start.
    *
-   * @throws {PluginError} "host.closed", "host.inactive", "host.stopped", what the start throws, or the signal's reason.
+   * @throws {PluginError} "host.closed", "host.inactive", "host.stopped", "host.crashed", what the first start throws, or the signal's reason.
    */
   async acquire(signal: AbortSignal | undefined): Promise<Launch> {
     signal?.throwIfAborted();
-    this.#requireStartable();
-    if (this.#launch !== undefined) return this.#launch;
-    this.#starting ??= this.#begin();
-    return await abortable(this.#starting.launch, signal);
+    requireCallable(this.#spec.name, this.state, this.#closed);
+    if (this.current !== undefined) return this.current;
+    const waiter = Promise.withResolvers<Launch>();
+    this.#waiters.add(waiter);
+    this.#supervisor.on({ kind: "wanted" });
+    try {
+      return await abortable(waiter.promise, signal);
+    } finally {
+      this.#waiters.delete(waiter);
+    }
   }
 
-  /** As `acquire`, and takes a stopped plugin back into service. */
+  /**
+   * A place for a call of a plugin with `max_concurrent`, to be held through all its tries; it runs or waits there.
+   * @throws {PluginError} "caller.overloaded", or as `acquire` what keeps any call from running.
+   */
+  enter(waiter: Waiter, what: string): Place {
+    requireCallable(this.#spec.name, this.state, this.#closed);
+    return this.#limit.enter(waiter, { what, plugin: this.#spec.name });
+  }
+
+  /** As `acquire`, and takes a plugin that was stopped or given up back into service. */
   async start(signal: AbortSignal | undefined): Promise<Launch> {
     signal?.throwIfAborted();
     if (this.#stopping !== undefined) await abortable(this.#stopping, signal);
-    if (this.state.kind === "stopped" && !this.#closed) this.#states.set({ kind: "idle" });
+    if (!this.#closed) this.#supervisor.on({ kind: "revive" });
     return await this.acquire(signal);
+  }
+
+  /** A call's deadline has passed; `answers` is how many there had been on the launch when it was sent. */
+  overdue(launch: Launch, answers: number): void {
+    if (launch === this.#launch) this.#supervisor.overdue(answers);
+  }
+
+  /**
+   * Puts a process of a new configuration in the place of the current one. Reloads come one after the other.
+   * @throws {PluginError} why the new process could not be started; then the old one serves on.
+   */
+  async reload(read: () => Promise<VerifiedPlugin>, options: ReplaceOptions): Promise<void> {
+    await this.#replacement.run(read, options);
   }
 
   /** Ends the process and what it started; calls are refused until `start()`. */
   async stop(graceMs: number): Promise<void> {
     if (this.state.kind === "inactive" || this.state.kind === "stopped") return;
     // What it ends in is what the gentle stop waits for.
-    if (this.#stopping !== undefined && graceMs === 0) void this.#launch?.stop(0);
-    this.#stopping ??= this.#retire(graceMs).finally(() => {
+    if (graceMs === 0) { for (const launch of this.#retiring.keys()) launch.stop(0).catch(ignore); }
+    this.#stopping ??= this.#end(graceMs).finally(() => {
       this.#stopping = undefined;
-      this.#states.set({ kind: "stopped" });
+      this.#supervisor.on({ kind: "stopped" });
     });
     await this.#stopping;
   }
@@ -100,42 +213,60 @@ export class Slot {
     await this.stop(graceMs);
   }
 
-  #requireStartable(): void {
-    const name = this.#plugin;
-    if (this.#closed) throw new PluginError("host.closed", `Plugin "${name}" cannot be called: its host was closed`, { plugin: name });
-    if (this.state.kind === "inactive") {
-      const hint = "Remove enabled = false from its configuration";
-      throw new PluginError("host.inactive", `Plugin "${name}" is not enabled`, { plugin: name, hint });
-    }
-    if (this.state.kind === "stopping" || this.state.kind === "stopped") {
-      const hint = "Start it again with start()";
-      throw new PluginError("host.stopped", `Plugin "${name}" was stopped`, { plugin: name, hint });
-    }
+  async #end(graceMs: number): Promise<void> {
+    const { name } = this.#spec;
+    const starting = this.#starting?.done;
+    this.#graceMs = graceMs;
+    const replaced = this.#replacement.giveUp(stoppedError(name));
+    for (const launch of this.#retiring.keys()) launch.stop(graceMs).catch(ignore);
+    this.#supervisor.on({ kind: "stop" });
+    this.#rejectWaiters(stoppedError(name));
+    await Promise.all([starting, replaced, ...this.#retiring.values()]);
+    // What has become ready meanwhile was retired too.
+    await Promise.all(this.#retiring.values());
+    this.#graceMs = undefined;
   }
 
-  #begin(): { launch: Promise<Launch>; controller: AbortController } {
+  #begin(): void {
+    const plugin = this.#plugin;
+    if (plugin === undefined) throw new TypeError(`Plugin "${this.#spec.name}" is not enabled`);
     const controller = new AbortController();
-    this.#states.set({ kind: "starting", attempt: 1 });
-    const launch = this.#run(controller.signal);
-    launch.catch(() => {}); // Each waiter gets the failure; without one left it is in the state alone.
-    return { launch, controller };
+    const done = this.#startOnce(plugin, controller.signal).then((launch) => {
+      if (controller.signal.aborted) return this.#letGo(launch, 0);
+      this.#starting = undefined;
+      this.#adopt(launch, { kind: "ready", pid: launch.pid });
+    }, (error) => {
+      if (controller.signal.aborted) return;
+      this.#starting = undefined;
+      this.#supervisor.on({ kind: "failed", reason: asPluginError(error, plugin.spec.name) });
+    });
+    this.#starting = { controller, done };
   }
 
-  async #run(signal: AbortSignal): Promise<Launch> {
+  /** Where two processes cannot be beside each other, the old one ends first. */
+  async #startOnce(plugin: VerifiedPlugin, signal: AbortSignal): Promise<Launch> {
+    if (hasFixedPlace(plugin.spec)) await abortable(Promise.all(this.#retiring.values()), signal);
+    return await this.#options.start(plugin, signal);
+  }
+
+  #adopt(launch: Launch, event: { readonly kind: "ready" | "swapped"; readonly pid: number | undefined }): void {
+    this.#launch = launch;
+    if (this.#diedSinceStart) this.#restarts += 1;
+    this.#diedSinceStart = false;
+    launch.exited.then((exit) => this.#onExit(launch, exit));
+    this.#supervisor.on(event);
+    this.#supervisor.watch(launch);
+    if (launch.features.includes("info")) void this.#askVersion(launch);
+    for (const waiter of this.#waiters) waiter.resolve(launch);
+    this.#limit.follow(this.#spec.maxConcurrent); // A reload may have changed it.
+  }
+
+  async #askVersion(launch: Launch): Promise<void> {
     try {
-      const launch = await this.#start(signal);
-      this.#launches += 1;
-      if (this.#diedSinceStart) this.#restarts += 1;
-      this.#diedSinceStart = false;
-      this.#launch = launch;
-      this.#starting = undefined;
-      if (this.#stopping === undefined) this.#states.set({ kind: "ready", pid: launch.pid, launch: this.#launches });
-      launch.exited.then((exit) => this.#onExit(launch, exit));
-      return launch;
-    } catch (error) {
-      this.#starting = undefined;
-      if (this.#stopping === undefined) this.#states.set({ kind: "idle" });
-      throw error;
+      const { version } = JSON.parse(new TextDecoder().decode(await launch.ask(INFO, {})));
+      if (typeof version === "string") this.#version = version;
+    } catch {
+      // Then nobody knows the version; whether the plugin is well others ask.
     }
   }
 
@@ -143,32 +274,56 @@ export class Slot {
     this.#lastExit = exit;
     if (this.#launch !== launch) return;
     this.#launch = undefined;
-    if (this.#stopping !== undefined) return;
     this.#diedSinceStart = true;
-    this.#states.set({ kind: "idle" });
+    const reason = exitReason(this.#spec.name, exit, this.state);
+    this.#supervisor.on({ kind: "exited", reason, wanted: this.#waiters.size > 0 || launch.calls.open > 0 });
   }
 
-  async #retire(graceMs: number): Promise<void> {
-    this.#states.set({ kind: "stopping" });
-    const starting = this.#starting;
-    const reason = new PluginError("host.stopped", `Plugin "${this.#plugin}" was stopped while it started`, { plugin: this.#plugin });
-    starting?.controller.abort(reason);
-    await Promise.allSettled([starting?.launch]);
-    await this.#launch?.stop(graceMs);
+  #retire(): void {
+    const { name } = this.#spec;
+    this.#starting?.controller.abort(stoppedError(name, "while it started"));
+    this.#starting = undefined;
+    const launch = this.#launch;
     this.#launch = undefined;
+    if (launch !== undefined) this.#letGo(launch, this.#graceMs).catch(ignore);
+  }
+
+  /** Ends a launch that no call goes to any more; without a grace its open calls are answered first. */
+  async #letGo(launch: Launch, graceMs: number | undefined): Promise<void> {
+    const gone = (graceMs === undefined ? launch.retire() : launch.stop(graceMs)).finally(() => this.#retiring.delete(launch));
+    this.#retiring.set(launch, gone);
+    await gone;
+  }
+
+  #rejectWaiters(error: PluginError): void {
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#limit.refuseAll(error);
+  }
+
+  /** Lets calls go to another process; gives the one that they went to. */
+  #swap(next: VerifiedPlugin, launch: Launch): Launch | undefined {
+    const old = this.#launch;
+    this.#starting?.controller.abort(stoppedError(next.spec.name, "by a reload"));
+    this.#starting = undefined;
+    this.#take(next);
+    this.#adopt(launch, { kind: "swapped", pid: launch.pid });
+    return old;
+  }
+
+  #take(plugin: VerifiedPlugin): void {
+    this.#plugin = plugin;
+    this.#spec = plugin.spec;
   }
 }
 
-/** The promise's result, or the signal's reason, whichever comes first. */
-async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return await promise;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
+/** The application's own times, which no configuration's schema has seen. */
+function requireTimes(times: SuperviseOptions): void {
+  for (const [name, ms] of Object.entries(times)) {
+    const least = name === "pingIntervalMs" ? 0 : 1;
+    if (ms >= least && ms <= MAX_TIMER_MS) continue;
+    throw new RangeError(`supervise.${name} must be ${least} to ${MAX_TIMER_MS} milliseconds, not ${ms}`);
   }
 }
+
+/** For an end that fails where nobody waits for it; whoever stops the plugin waits for the same end, and is told. */
+function ignore(): void {}

@@ -44,14 +44,19 @@ export class States {
 
   /** Gives the current state, then each later one, until the signal fires. */
   async *follow(signal: AbortSignal | undefined): AsyncGenerator<PluginState, void, void> {
-    const ended = Promise.withResolvers<undefined>();
-    const onAbort = () => ended.resolve(undefined);
+    let wake = (): void => {};
+    const onAbort = () => wake();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       let link: Link | undefined = signal?.aborted === true ? undefined : this.#current;
       while (link !== undefined) {
         yield link.state;
-        link = await Promise.race([link.next.promise, ended.promise]);
+        // Not a race with one promise of the signal: that would keep every state for as long as somebody follows.
+        const { promise, resolve } = Promise.withResolvers<Link | undefined>();
+        void link.next.promise.then(resolve);
+        wake = () => queueMicrotask(() => resolve(undefined));
+        if (signal?.aborted === true) wake();
+        link = await promise;
       }
     } finally {
       signal?.removeEventListener("abort", onAbort);

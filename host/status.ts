@@ -2,7 +2,7 @@
  * What an operator sees of a plugin.
  * @module
  */
-import type { PluginSpec } from "./discover.ts";
+import { maskedConfig } from "./config/masked.ts";
 import type { PluginExit } from "./process/spawn.ts";
 import type { Slot } from "./slot.ts";
 import type { PluginState } from "./states.ts";
@@ -11,6 +11,8 @@ import type { PluginState } from "./states.ts";
 export interface PluginStatus {
   /** Its name in the configuration. */
   readonly name: string;
+  /** Its version as it says it itself; absent before its first start, and where it does not say. */
+  readonly version?: string;
   /** The wire it is called over. */
   readonly commType: string;
   /** What its calls go over now, where that is another one: `socket`, the framed socket between our own two sides. */
@@ -25,18 +27,26 @@ export interface PluginStatus {
   readonly restarts: number;
   /** How its last process ended. */
   readonly lastExit?: PluginExit;
+  /**
+   * What it is initialised with; absent when the configuration has no `config`. Secrets are `***`: a text, whole; in a table a value that
+   * begins with `env://` or `file://`, an address with a password in it, and whatever stands under a key that names a secret (password,
+   * passphrase, secret, token, key, credential, auth, cookie … in any case, in the plural, as a part of `dbPassword` or `api_key`).
+   */
+  readonly config?: Readonly<Record<string, unknown>> | string;
 }
 
 /** The status of a plugin's slot. */
-export function statusFromSlot(spec: PluginSpec, slot: Slot): PluginStatus {
-  const { launch, lastExit } = slot;
+export function statusFromSlot(slot: Slot): PluginStatus {
+  const { spec, launch, lastExit, version } = slot;
   return {
     name: spec.name,
+    ...(version !== undefined && { version }),
     commType: spec.commType,
     ...(launch && launch.wire !== spec.commType && { wire: launch.wire }),
     state: slot.state,
     ...(launch && { startedAt: launch.startedAt, ...(launch.pid !== undefined && { pid: launch.pid }) }),
     restarts: slot.restarts,
     ...(lastExit && { lastExit }),
+    ...(spec.config !== undefined && { config: maskedConfig(spec.config) }),
   };
 }

@@ -10,7 +10,7 @@ import type { CommType, SettledOptions } from "./options.ts";
 /** Says it to whoever started the plugin. */
 export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOptions, address: string): void {
   if (hostProtocols !== undefined) {
-    process.stdout.write(`${formatReadyLine(commType, { address })}\n`);
+    tellHost(formatReadyLine(commType, { address }));
     return;
   }
   const command = Object.keys(plugin.commands)[0];
@@ -19,7 +19,12 @@ export function announce(plugin: Plugin, { commType, hostProtocols }: SettledOpt
 
 /** Says where the framed socket is, to a host. */
 export function announceSocket({ commType }: SettledOptions, socket: string): void {
-  process.stdout.write(`${formatReadyLine(commType, { socket })}\n`);
+  tellHost(formatReadyLine(commType, { socket }));
+}
+
+/** A host that is gone shows in the end of stdin, after which the plugin cleans up; its broken pipe must not end the plugin before. */
+function tellHost(line: string): void {
+  process.stdout.on("error", () => {}).write(`${line}\n`);
 }
 
 /** What a person types; gRPC cannot be written by hand. */

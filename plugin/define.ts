@@ -32,5 +32,10 @@ export function definePlugin<const C extends Commands>(plugin: Plugin<C>): Plugi
     if (isReserved(name)) throw new TypeError(`${command} is reserved: "polyplug." belongs to the framework`);
     if (typeof handler !== "function") throw new TypeError(`${command} must be a function`);
   }
+  for (const name of ["init", "health"] as const) {
+    if (plugin[name] !== undefined && typeof plugin[name] !== "function") {
+      throw new TypeError(`${name} of plugin "${plugin.name}" must be a function`);
+    }
+  }
   return plugin;
 }

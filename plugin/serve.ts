@@ -7,7 +7,7 @@ import { createDispatcher } from "../protocol/dispatch.ts";
 import { messageOf } from "../protocol/errors.ts";
 import type { Plugin } from "../protocol/plugin.ts";
 import { formatVersionLine } from "../protocol/ready_line.ts";
-import { FEATURES, PROTOCOL_VERSION, SOCKET_FEATURE } from "../protocol/reserved.ts";
+import { PROTOCOL_VERSION, SOCKET_FEATURE } from "../protocol/reserved.ts";
 import type { Server, ServerOptions } from "../protocol/server.ts";
 import { announce, announceSocket } from "./announce.ts";
 import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
@@ -41,14 +41,14 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   const socket = await openSocket(shared);
   // A host that takes the socket need not wait until everything else is loaded.
   if (socket !== undefined) announceSocket(settled, socket.address);
-  const features = socket === undefined ? FEATURES : [...FEATURES, SOCKET_FEATURE];
+  const features = socket === undefined ? dispatcher.features : [...dispatcher.features, SOCKET_FEATURE];
   const opening = listen(settled, options, () => SERVERS[settled.commType]({ ...shared, features }), socket);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
     await dispatcher.drain();
-    const server = await opening.catch(() => undefined); // The author sees its failure.
-    await Promise.all([server?.close(), socket?.close()]);
+    const server = opening.catch(() => undefined); // The author sees its failure.
+    await Promise.all([server.then((opened) => opened?.close()), socket?.close()]);
     unwatch();
     finish();
   };

@@ -7,7 +7,7 @@ import { expireAfter, type Expiring } from "./deadlines.ts";
 import { messageOf, type PluginError, refusal } from "./errors.ts";
 import { createOpenCalls } from "./open_calls.ts";
 import { infoFromPlugin, type Plugin, type PluginContext, type RawHandler } from "./plugin.ts";
-import { INFO, SHUTDOWN } from "./reserved.ts";
+import { FEATURES, HEALTH, INFO, INIT, SHUTDOWN } from "./reserved.ts";
 
 /** One call as a wire's server has decoded it. */
 export interface DispatchRequest {
@@ -40,6 +40,8 @@ export interface Dispatcher {
    * `exec.failed`, or the handler's own code.
    */
   exec(request: DispatchRequest): Promise<Bytes>;
+  /** What the plugin knows of the framework's commands, sorted. */
+  readonly features: readonly string[];
   /** Whether new calls are refused. */
   readonly draining: boolean;
   /** Refuses new calls from now on and resolves when the open ones have been answered or given up. */
@@ -61,21 +63,18 @@ export function codeFromPlugin(code: unknown): string {
 
 /** Makes the dispatcher of a plugin; `onShutdown` is called when the host asks the plugin to end. */
 export function createDispatcher(plugin: Plugin, onShutdown: () => void): Dispatcher {
-  const handlers = new Map<string, RawHandler>(Object.entries(plugin.commands));
-  handlers.set(INFO, () => new TextEncoder().encode(JSON.stringify(infoFromPlugin(plugin))));
-  handlers.set(SHUTDOWN, () => {
-    onShutdown();
-    return NOTHING;
-  });
+  const config = { bytes: NOTHING };
+  const handlers = new Map<string, RawHandler>([...Object.entries(plugin.commands), ...reservedHandlers(plugin, config, onShutdown)]);
   const open = createOpenCalls();
   let draining = false;
   return {
+    features: plugin.health === undefined ? FEATURES : [...FEATURES, "health"].sort(),
     exec(request) {
       const handler = handlers.get(request.command);
       if (handler === undefined) return Promise.reject(unknownCommand(plugin, request.command));
       if (draining) return Promise.reject(refusal("exec.unavailable", `Plugin "${plugin.name}" is stopping; the call was not run`));
       if (request.signal.aborted) return Promise.reject(cancelled(request));
-      const run = new Run(request);
+      const run = new Run(request, config);
       const answer = run.start(handler);
       // What is there already needs neither a deadline nor anybody to wait.
       if (!(answer instanceof Promise)) return Promise.resolve(answer);
@@ -95,15 +94,44 @@ export function createDispatcher(plugin: Plugin, onShutdown: () => void): Dispat
   };
 }
 
+/** The plugin's configuration, once the host has given it. */
+interface Config {
+  bytes: Bytes;
+}
+
+/** What answers the framework's own commands. */
+function reservedHandlers(plugin: Plugin, config: Config, onShutdown: () => void): readonly (readonly [string, RawHandler])[] {
+  const { health } = plugin;
+  const answer = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+  const init: RawHandler = async (payload, ctx) => {
+    config.bytes = payload;
+    await plugin.init?.(payload, ctx);
+    return NOTHING;
+  };
+  const shutdown: RawHandler = () => {
+    onShutdown();
+    return NOTHING;
+  };
+  const tellHealth: RawHandler = async (_payload, ctx) => answer(await health?.call(plugin, ctx) ?? {}); // JavaScript may give nothing.
+  return [
+    [INFO, () => answer(infoFromPlugin(plugin))],
+    [INIT, init],
+    [SHUTDOWN, shutdown],
+    ...(health === undefined ? [] : [[HEALTH, tellHealth] as const]),
+  ];
+}
+
 /** One call of a handler until it answers, its deadline passes, or nobody waits any more; it cannot be forced to end, only told. */
 class Run implements Expiring {
   readonly request: DispatchRequest;
+  readonly config: Config;
   #controller: AbortController | undefined;
   #gaveUp: PluginError | undefined;
   #reject!: (error: PluginError) => void;
 
-  constructor(request: DispatchRequest) {
+  constructor(request: DispatchRequest, config: Config) {
     this.request = request;
+    this.config = config;
   }
 
   /** Made when a handler asks for it, which few do. */
@@ -177,6 +205,10 @@ class Context implements PluginContext {
 
   get from(): string {
     return this.#run.request.from;
+  }
+
+  get config(): Bytes {
+    return this.#run.config.bytes;
   }
 }
 

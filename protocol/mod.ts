@@ -6,4 +6,4 @@ export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, 
 export { codeFromPlugin } from "./dispatch.ts";
 export type { Channel, Endpoint } from "./endpoint.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "./errors.ts";
-export type { Awaitable, CommandInfo, Commands, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";
+export type { Awaitable, CommandInfo, Commands, Health, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";

@@ -5,6 +5,8 @@
 
 /** Counts calls from when they are made until they have settled. */
 export interface OpenCalls {
+  /** How many are open. */
+  readonly count: number;
   /** One more is open. */
   begin(): void;
   /** One of them has settled. */
@@ -18,6 +20,9 @@ export function createOpenCalls(): OpenCalls {
   let open = 0;
   let waiting: (() => void)[] = [];
   return {
+    get count() {
+      return open;
+    },
     begin() {
       open += 1;
     },

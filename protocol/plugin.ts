@@ -15,7 +15,12 @@ export interface PluginContext {
   readonly requestId: string;
   /** The host's name, or `""` when the caller did not say. */
   readonly from: string;
+  /** The bytes of `config` in the host's configuration, as `init` got them; none when it has none. */
+  readonly config: Bytes;
 }
+
+/** What is wrong with each part of a plugin, by the part's name; `null` for a part that is well. */
+export type Health = Readonly<Record<string, string | null>>;
 
 /** Answers a command: bytes in, bytes out. A thrown error reaches the caller with its `code` and `message`. */
 export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array>;
@@ -37,6 +42,13 @@ export interface Plugin<C extends Commands = Commands> {
   readonly api?: string;
   /** What it can do. */
   readonly commands: C;
+  /**
+   * Takes the bytes of `config` in the host's configuration (a table comes as JSON; none when there is no such key) before any other call,
+   * at each start anew. What it throws fails the start with that message.
+   */
+  init?(config: Bytes, ctx: PluginContext): Awaitable<void>;
+  /** Tells how its parts are, a database's connection for example; `host.health()` asks. Default: it is well when it answers. */
+  health?(ctx: PluginContext): Awaitable<Health>;
 }
 
 /** One command as `polyplug.info` lists it. */

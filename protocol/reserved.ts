@@ -13,8 +13,13 @@ export const INFO = "polyplug.info";
 /** Lets the plugin end in peace: answered at once, open calls finish, the program exits; feature `shutdown`. */
 export const SHUTDOWN = "polyplug.shutdown";
 
-/** What our own plugins know beyond ping and exec. */
-export const FEATURES: readonly string[] = ["cancel", "info", "raw", "shutdown"];
+/** Gives the plugin its configuration, before any other call; feature `init`. */
+export const INIT = "polyplug.init";
+/** Says which parts of the plugin are not well, as JSON; feature `health`. */
+export const HEALTH = "polyplug.health";
+
+/** What our own plugins know beyond ping and exec; one that can tell its health says `health` too. */
+export const FEATURES: readonly string[] = ["cancel", "info", "init", "raw", "shutdown"];
 
 /** That the ready line offers the framed socket. */
 export const SOCKET_FEATURE = "socket";

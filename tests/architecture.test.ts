@@ -64,7 +64,7 @@ test("library files import their values without cycles", () => {
 
 test("timers live where the design has them", () => {
   const mayHaveTimers =
-    /^(?:host\/(?:bounded|call)\.ts|protocol\/deadlines\.ts|host\/cli\/config_file\.ts|host\/(?:supervise|events|process|packages)\/.+|plugin\/stop\.ts|protocol\/dispatch\.ts|protocol\/[^/]+\/server\.ts|protocol\/rest\/body\.ts)$/;
+    /^(?:host\/(?:bounded|call|retry)\.ts|protocol\/deadlines\.ts|host\/cli\/config_file\.ts|host\/(?:supervise|events|process|packages)\/.+|plugin\/stop\.ts|protocol\/dispatch\.ts|protocol\/[^/]+\/server\.ts|protocol\/rest\/body\.ts)$/;
   const others = library.filter(({ path }) => !mayHaveTimers.test(path));
   assertNone(others.flatMap((source) => findInCode(source, /\b(?:setTimeout|setInterval|setImmediate)\b|\bAbortSignal\s*\.\s*timeout\b/)));
 });

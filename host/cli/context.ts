@@ -9,8 +9,8 @@ import { visibleJson } from "../visible.ts";
 
 /** Somewhere to write. */
 export interface CliOutput {
-  /** Writes text as UTF-8, or bytes as they are. */
-  write(chunk: string | Uint8Array): unknown;
+  /** Writes text as UTF-8, or bytes as they are; after `false` they wait in memory until `onWritten`. */
+  write(chunk: string | Uint8Array, onWritten?: () => void): unknown;
   /** Whether a person sees it. */
   readonly isTTY?: boolean | undefined;
   /** How wide the terminal is. */
@@ -41,6 +41,8 @@ export interface Interrupt {
   readonly signal: AbortSignal;
   /** What is done at the second one; `undefined` takes it back. */
   onKill(kill: (() => void) | undefined): void;
+  /** What SIGHUP does in place of ending the command, unless it says that the terminal was closed; `undefined` takes it back. */
+  onHangup(reload: (() => void) | undefined): void;
 }
 
 /** What every command gets. */

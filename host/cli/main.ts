@@ -12,6 +12,7 @@ import type { ConformCommandOptions } from "./conform.ts";
 import type { ExecOptions } from "./exec.ts";
 import { watchInterrupts } from "./interrupt.ts";
 import type { RegisterOptions } from "./register.ts";
+import type { RunOptions } from "./run.ts";
 import type { TryOptions } from "./try.ts";
 
 export type { CliIo, CliOutput };
@@ -107,8 +108,9 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     .option("--hex <hex>", "the payload is these bytes")
     .option("--as <form>", "write the answer as hex or json; default: its bytes")
     .action((args: string[], options: ExecOptions) => start(async (context) => (await import("./exec.ts")).exec(context, args, options)));
-  add("run [name...]", "start plugins and show what they write, until Ctrl-C")
-    .action((names: string[]) => start(async (context) => (await import("./run.ts")).run(context, names)));
+  add("run [name...]", "start plugins, watch over them and show what they write, until Ctrl-C; SIGHUP reloads what was configured anew")
+    .option("--watch", "reload a plugin when its files or its table are saved; its checksum is not applied then")
+    .action((names: string[], options: RunOptions) => start(async (context) => (await import("./run.ts")).run(context, names, options)));
   withAt(add("conform [name]", "check a plugin against the contract, and say what its author should change"))
     .option("--level <level>", "core: what every host needs; full: all that the plugin lists (default: core)")
     .option("--echo <command>", "a command that gives back its payload (default: hello.echo)")
@@ -146,7 +148,7 @@ const EXAMPLES: Readonly<Record<string, string | undefined>> = {
   ping: "\nExamples:\n  polyplug ping hello other\n  polyplug ping --at http://127.0.0.1:8080",
   exec: "\nExamples:\n  polyplug exec hello hello.echo 'good morning'\n  polyplug exec hello hello.echo - < photo.jpg > copy.jpg\n" +
     "  polyplug exec hello hello.echo --hex 00ff --as hex\n  polyplug exec --at http://127.0.0.1:8080 hello.echo hi",
-  run: "\nExample:\n  polyplug run hello",
+  run: "\nExamples:\n  polyplug run hello\n  polyplug run --watch",
   conform: "\nExamples:\n  polyplug conform hello --level full\n  polyplug conform --at http://127.0.0.1:8080 --type grpc --echo demo.echo",
   try: "\nExamples:\n  polyplug try -- deno run -A plugin.ts\n  polyplug try --type grpc -- ./plugin",
   checksum: "\nExample:\n  polyplug checksum plugin.ts",
@@ -158,6 +160,7 @@ const EXAMPLES: Readonly<Record<string, string | undefined>> = {
 function endWithReader(): void {
   for (const output of [process.stdout, process.stderr]) {
     output.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "EIO") return; // The terminal was closed, of which SIGHUP tells.
       if (error.code !== "EPIPE") throw error;
       process.kill(process.pid, "SIGTERM");
     });

@@ -109,7 +109,6 @@ export class Trial {
         await this.#stop();
         this.#opened = await this.#open();
         await this.#opened.host.start(this.#opened.name, { signal });
-        this.#opened.life.started();
         await this.#check(signal);
       } catch (error) {
         this.#problem = error;
@@ -141,6 +140,7 @@ export class Trial {
     const host = await openHost(caller, {
       config,
       drivers,
+      supervise: false, // Its author wants to see how it ends.
       // A refusal is also what the start throws.
       onLog: (record) => void (record.level === "error" && record.values["stream"] === undefined || screen.log(record)),
     });
@@ -148,7 +148,7 @@ export class Trial {
     if (refused !== undefined) throw refused;
     this.#context.interrupt.onKill(() => killAll(host));
     const followed = new AbortController();
-    return { name, host, targets, followed, life: follow(host, name, screen, followed.signal) };
+    return { name, host, targets, followed, life: follow(host, name, screen, { signal: followed.signal }) };
   }
 
   async #stop(): Promise<void> {

@@ -90,6 +90,19 @@ export function checkConfig(source: ConfigSource): CheckedConfig {
 }
 
 /**
+ * Parses a configuration for the sake of one plugin: faults elsewhere are none of its.
+ * @throws {PluginError} "config.invalid" when it is not TOML, or with the findings about the plugin and the settings.
+ */
+export function parseConfigOf(source: ConfigSource, plugin: string): HostConfig {
+  const { config, errors } = checkConfig(source);
+  const own = errors.filter(({ path }) =>
+    [`plugins.${plugin}`, "settings"].some((table) => path === table || path.startsWith(`${table}.`))
+  );
+  if (own.length > 0) throw invalid(source, own, []);
+  return config;
+}
+
+/**
  * Parses a TOML file.
  * @throws {PluginError} "config.invalid" with line, column and caret.
  */

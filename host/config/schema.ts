@@ -129,20 +129,25 @@ export interface PluginTable {
   readonly timeout: number;
   readonly max_payload: number;
   readonly ping_timeout: number;
+  readonly ping_interval: number;
+  readonly restart: {
+    readonly max?: number | undefined;
+    readonly window?: number | undefined;
+    readonly min_delay?: number | undefined;
+    readonly max_delay?: number | undefined;
+  };
+  readonly daemon: boolean;
+  readonly idle_time: number;
+  readonly max_concurrent?: number | undefined;
+  readonly config?: Readonly<Record<string, unknown>> | string | undefined;
   readonly stop: { readonly shutdown?: number | undefined; readonly stdin?: number | undefined; readonly term?: number | undefined };
   readonly enabled: boolean;
   readonly api?: string | undefined;
-  readonly config?: unknown;
-  readonly daemon?: unknown;
   readonly events?: unknown;
   readonly expose?: unknown;
   readonly grants?: unknown;
-  readonly idle_time?: unknown;
-  readonly max_concurrent?: unknown;
   readonly permissions?: unknown;
-  readonly ping_interval?: unknown;
   readonly provides?: unknown;
-  readonly restart?: unknown;
   readonly role?: unknown;
   readonly subscribes?: unknown;
   readonly tick?: unknown;
@@ -173,12 +178,12 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds")), 30),
   max_payload: v.optional(count, 16 * 1024 * 1024),
   max_concurrent: v.optional(count),
-  ping_interval: v.optional(seconds),
+  ping_interval: v.optional(seconds, 5),
   ping_timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds")), 2),
-  restart: v.optional(restart),
+  restart: v.optional(restart, {}),
   stop: v.optional(stop, {}),
-  daemon: v.optional(flag),
-  idle_time: v.optional(seconds),
+  daemon: v.optional(flag, true),
+  idle_time: v.optional(seconds, 30),
   enabled: v.optional(flag, true),
   api: v.optional(apiRange),
   subscribes: v.optional(texts),
@@ -193,16 +198,10 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
 
 /** Keys that are read and checked, but change nothing in this version; setting one is told to the operator. */
 export const WITHOUT_EFFECT: readonly (keyof PluginTable)[] = [
-  "config",
-  "daemon",
   "events",
   "expose",
   "grants",
-  "idle_time",
-  "max_concurrent",
-  "ping_interval",
   "provides",
-  "restart",
   "role",
   "subscribes",
   "tick",

@@ -25,7 +25,7 @@ export function createLineSplitter(onLine: (line: string) => void): LineSplitter
   };
   const flush = () => {
     const line = pending.endsWith("\r") ? pending.slice(0, -1) : pending;
-    onLine(cut ? `${line}…` : line);
+    onLine(cut ? `${line.toWellFormed()}…` : line);
     pending = "";
     cut = false;
   };

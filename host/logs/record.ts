@@ -9,11 +9,11 @@ export interface PluginLog {
   readonly time: Date;
   /** The plugin's name in the configuration; `""` for a notice about no plugin. */
   readonly plugin: string;
-  /** How much it matters; plain output is `info`. */
+  /** How much it matters, as the line says it; `info` where it does not. */
   readonly level: "debug" | "info" | "warn" | "error";
-  /** The line, or the notice. */
+  /** The message in the line, the line itself where it is plain text, or the notice. */
   readonly message: string;
-  /** `stream` is `"stdout"` or `"stderr"` for output, `code` the code of a notice. */
+  /** `stream` is `"stdout"` or `"stderr"` for output, beside what else a line in JSON has; `code` is the code of a notice. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 

@@ -6,14 +6,26 @@ import { lstat, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { SOCKET_FOLDER } from "../../protocol/socket/wire.ts";
+import type { Guardian } from "./guardian.ts";
 
-/** Removes it if it is there still, and is what our own plugins make: whatever else a ready line names stays. */
-export async function removeSocket(address: string | undefined): Promise<void> {
+/** The path of a socket that is what our own plugins make: whatever else a ready line names is left alone. */
+function ownSocket(address: string | undefined): string | undefined {
   const endpoint = address === undefined ? undefined : endpointFromAddress(address);
-  if (endpoint?.kind !== "unix") return;
-  const folder = dirname(endpoint.path);
-  if (!basename(folder).startsWith(SOCKET_FOLDER)) return;
-  const found = await lstat(endpoint.path).catch(() => undefined);
-  if (found?.isSocket() !== true) return;
-  await unlink(endpoint.path).then(() => rmdir(folder)).catch(() => {}); // It may go at this moment by itself.
+  if (endpoint?.kind !== "unix" || endpoint.path.includes("\n")) return undefined;
+  return basename(dirname(endpoint.path)).startsWith(SOCKET_FOLDER) ? endpoint.path : undefined;
+}
+
+/** Has it removed should the host die first. */
+export function guardSocket(address: string, guardian: Guardian): void {
+  const path = ownSocket(address);
+  if (path !== undefined) void guardian.add(`socket ${path}`);
+}
+
+/** Removes it if it is there still. */
+export async function removeSocket(address: string | undefined, guardian: Guardian): Promise<void> {
+  const path = ownSocket(address);
+  if (path === undefined) return;
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isSocket() === true) await unlink(path).then(() => rmdir(dirname(path))).catch(() => {}); // It may go at this moment by itself.
+  guardian.remove(`socket ${path}`);
 }

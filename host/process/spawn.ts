@@ -3,10 +3,14 @@
  * @module
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { stat } from "node:fs/promises";
+import { Socket } from "node:net";
 import process from "node:process";
-import { messageOf, PluginError } from "../../protocol/errors.ts";
+import type { PluginError } from "../../protocol/errors.ts";
+import { setImmediate } from "node:timers";
 import { createLineSplitter } from "../logs/lines.ts";
+import { gateArgs, NOT_RUN, OPEN, passesGate } from "./gate.ts";
+import type { Guardian } from "./guardian.ts";
+import { gateError, spawnError } from "./spawn_error.ts";
 import { createTail, type Tail } from "./tail.ts";
 
 /** How a process ended. */
@@ -31,6 +35,8 @@ export interface SpawnOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Gets every line of both pipes, from the first on. */
   readonly onLine: (stream: "stdout" | "stderr", line: string) => void;
+  /** Ends the group when the host cannot. */
+  readonly guardian: Guardian;
 }
 
 /** A started process, alive or not. */
@@ -43,12 +49,16 @@ export interface RunningProcess {
   readonly alive: boolean;
   /** How it ended, once it has. */
   readonly exit: PluginExit | undefined;
+  /** Why the program could not be run, when that has shown after the start only. */
+  readonly failure: PluginError | undefined;
   /** What it wrote, for messages. */
   readonly tail: Tail;
   /** Ends its stdin, which asks a plugin of ours to stop. */
   closeStdin(): void;
   /** Sends a signal to the whole group; a group that is gone is not an error. */
   signalGroup(signal: "SIGTERM" | "SIGKILL"): void;
+  /** Nobody of the group is left. */
+  unguard(): void;
 }
 
 /** How long the pipes are read on after the exit: what a process wrote last explains why it ended, but a grandchild may hold the pipe open. */
@@ -56,18 +66,27 @@ const LAST_WORDS_MS = 100;
 
 /**
  * Starts a program.
- * @throws {PluginError} "spawn.not_found", "spawn.not_executable".
+ * @throws {PluginError} "spawn.not_found", "spawn.not_executable", unless that shows at its end only, as `failure`.
  */
 export async function spawnProcess(options: SpawnOptions): Promise<RunningProcess> {
+  const { guardian } = options;
   const tail = createTail();
+  const gated = guardian.start() && passesGate(options.env);
   let child: ChildProcess;
   try {
-    child = startChild(options);
+    child = startChild(options, gated);
   } catch (error) {
     // Some failures come as an event and others are thrown, on each runtime other ones: too long a list of arguments, a file of a wrong format.
-    throw await explain(error, options);
+    throw await spawnError(error, options);
   }
-  const flush = readLines(child, tail, options.onLine);
+  let wasRun = true;
+  const flush = readLines(child, (stream, line) => {
+    if (gated && line === NOT_RUN) wasRun = false;
+    else {
+      tail.add(stream, line);
+      options.onLine(stream, line);
+    }
+  });
   // A plugin that closes its stdin is not an error of ours.
   child.stdin?.on("error", () => {});
   const ended = Promise.withResolvers<PluginExit>();
@@ -83,6 +102,10 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
   });
   await spawned(child, options);
   const pid = child.pid ?? 0;
+  // The kernel has the guardian's line when `add` resolves, and keeps it for the guardian even if this process is killed before the next one:
+  // by then the program waits at the gate, and its stdin ends with this process. So either nothing runs, or the guardian knows the group.
+  await guardian.add(`group ${pid}`);
+  if (gated) child.stdin?.write(OPEN);
   return {
     pid,
     exited: ended.promise,
@@ -92,14 +115,69 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
     get exit() {
       return exit;
     },
+    get failure() {
+      return wasRun || exit === undefined ? undefined : gateError(options, exit.code, exit.stderr);
+    },
     tail,
     closeStdin: () => child.stdin?.end(),
     signalGroup: (signal) => signalGroup(pid, signal),
+    unguard: () => guardian.remove(`group ${pid}`),
   };
 }
 
-function startChild({ program, args, cwd, env }: SpawnOptions): ChildProcess {
-  return spawn(program, [...args], {
+/** A shell that reads lines. */
+export interface Shell {
+  /** Resolves when it has ended. */
+  readonly exited: Promise<void>;
+  /** Hands a line to the kernel, which keeps it for the shell whatever becomes of this process; `false` when the shell has ended. */
+  write(line: string): Promise<boolean>;
+  /** Ends its input. */
+  end(): void;
+}
+
+/** Starts a shell in a process group of its own, which does not keep the application alive; `undefined` where there is none. */
+export function startShell(script: string, name: string): Shell | undefined {
+  let child: ChildProcess;
+  try {
+    // The folders where a system has its own programs come first; some, such as NixOS, have them elsewhere.
+    const env = { PATH: `/usr/bin:/bin:${process.env["PATH"] ?? ""}` };
+    child = spawn(SHELL, ["-c", script, name], { cwd: "/", env, stdio: ["pipe", "ignore", "ignore"], detached: true });
+  } catch {
+    return undefined;
+  }
+  child.on("error", () => {});
+  const { pid, stdin } = child;
+  if (pid === undefined || stdin === null) return undefined;
+  stdin.on("error", () => {}); // Each write tells by itself.
+  const unwritten = new Set<(isWritten: boolean) => void>();
+  let hasEnded = false;
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  void exited.then(() => {
+    hasEnded = true;
+    for (const settle of unwritten) settle(false);
+  });
+  child.unref();
+  if (stdin instanceof Socket) stdin.unref();
+  return {
+    exited,
+    write: (line) =>
+      new Promise((resolve) => {
+        if (hasEnded) return resolve(false);
+        const settle = (isWritten: boolean) => {
+          unwritten.delete(settle);
+          resolve(isWritten);
+        };
+        unwritten.add(settle);
+        stdin.write(`${line}\n`, (error) => settle(error == null));
+      }),
+    end: () => stdin.end(),
+  };
+}
+
+const SHELL = "/bin/sh";
+
+function startChild({ program, args, cwd, env }: SpawnOptions, gated: boolean): ChildProcess {
+  return spawn(gated ? SHELL : program, gated ? gateArgs(program, args) : [...args], {
     cwd,
     env,
     stdio: ["pipe", "pipe", "pipe"],
@@ -108,15 +186,18 @@ function startChild({ program, args, cwd, env }: SpawnOptions): ChildProcess {
 }
 
 /** Reads both pipes; the function that it gives takes a last line without an ending for one, since a pipe that a grandchild holds never ends. */
-function readLines(child: ChildProcess, tail: Tail, onLine: SpawnOptions["onLine"]): () => void {
+function readLines(child: ChildProcess, onLine: SpawnOptions["onLine"]): () => void {
   const flushes = (["stdout", "stderr"] as const).map((stream) => {
-    const lines = createLineSplitter((line) => {
-      tail.add(stream, line);
-      onLine(stream, line);
+    const lines = createLineSplitter((line) => onLine(stream, line));
+    const pipe = child[stream];
+    pipe?.on("data", (chunk: Uint8Array) => {
+      lines.push(chunk);
+      // Else a plugin that writes faster than its lines are taken would keep the application from everything else.
+      pipe.pause();
+      setImmediate(() => pipe.resume());
     });
-    child[stream]?.on("data", (chunk: Uint8Array) => lines.push(chunk));
-    child[stream]?.on("end", () => lines.end());
-    child[stream]?.on("error", () => lines.end());
+    pipe?.on("end", () => lines.end());
+    pipe?.on("error", () => lines.end());
     return () => lines.end();
   });
   return () => flushes.forEach((flush) => flush());
@@ -139,30 +220,7 @@ async function spawned(child: ChildProcess, options: SpawnOptions): Promise<void
     child.once("spawn", () => resolve(undefined));
     child.once("error", resolve);
   });
-  if (failed !== undefined) throw await explain(failed, options);
-}
-
-async function explain(error: unknown, { plugin, program, cwd }: SpawnOptions): Promise<PluginError> {
-  const code = (error as NodeJS.ErrnoException).code;
-  const start = `Cannot start plugin "${plugin}"`;
-  const folder = await stat(cwd).catch(() => undefined);
-  if (folder?.isDirectory() !== true) {
-    return new PluginError("spawn.not_found", `${start}: its working folder "${cwd}" does not exist`, {
-      plugin,
-      hint: "Correct cwd",
-      cause: error,
-    });
-  }
-  if (code === "ENOENT") {
-    const hint = `The file is missing, or the interpreter that its first line names is`;
-    return new PluginError("spawn.not_found", `${start}: "${program}" cannot be run`, { plugin, hint, cause: error });
-  }
-  const hint = `Check its permissions, and that it is a program for ${process.platform} on ${process.arch}`;
-  return new PluginError("spawn.not_executable", `${start}: "${program}" cannot be run: ${messageOf(error)}`, {
-    plugin,
-    hint,
-    cause: error,
-  });
+  if (failed !== undefined) throw await spawnError(failed, options);
 }
 
 /** `child.kill` reaches one process, and on Deno only once; `process.kill` with a negative pid reaches the group every time. */

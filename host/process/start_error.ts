@@ -8,6 +8,7 @@ import type { PluginExit, RunningProcess } from "./spawn.ts";
 
 /** The error of a program that ended before it was ready. */
 export function exitError(spec: PluginSpec, running: RunningProcess | undefined, exit: PluginExit, lastWrong: unknown): PluginError {
+  if (running?.failure !== undefined) return running.failure;
   const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
   return startError("ready.exited", `it ${how} before it was ready`, spec, running, lastWrong, "Its own output says why");
 }

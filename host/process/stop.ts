@@ -33,10 +33,17 @@ export async function stopProcess(running: RunningProcess, options: StopOptions)
   await killGroup(running);
 }
 
+/** Waits for open calls to be answered, for so long. */
+export async function letFinish(answered: Promise<unknown>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([answered, new Promise((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
+}
+
 /** Ends what is left of a process group at once; the kernel reaches those too who fork and exit between two looks. */
 export async function killGroup(running: RunningProcess): Promise<void> {
   running.signalGroup("SIGKILL");
-  await gone(running, KILL_MS);
+  if (await gone(running, KILL_MS)) running.unguard();
 }
 
 /** Every step but the last. */

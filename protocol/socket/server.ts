@@ -12,7 +12,7 @@ import { isPluginError, messageOf, type PluginError, refusal } from "../errors.t
 import { checkHost, checkToken, tooLarge } from "../guard.ts";
 import { HEADERS } from "../headers.ts";
 import { proofFromToken } from "../proof.ts";
-import { FEATURES, PROTOCOL_VERSION } from "../reserved.ts";
+import { PROTOCOL_VERSION } from "../reserved.ts";
 import type { PluginService, Server } from "../server.ts";
 import { OpenCall } from "./open_call.ts";
 import { FrameReader } from "./reader.ts";
@@ -122,9 +122,9 @@ class Session {
   }
 
   async #greet(nonce: string | undefined): Promise<void> {
-    const { token } = this.#options;
+    const { token, dispatcher } = this.#options;
     const proof = nonce === undefined || token === undefined ? {} : { proof: await proofFromToken(token, nonce) };
-    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, features: FEATURES, ...proof }));
+    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, features: dispatcher.features, ...proof }));
   }
 
   /** Why this connection may not call, or nothing. One that may is believed larger frames. */

@@ -21,8 +21,8 @@ export interface CliRun {
 export interface RunningCli {
   readonly child: ChildProcessWithoutNullStreams;
   readonly pid: number;
-  /** Resolves when it has said this, on either stream, with all that it has said on both. */
-  said(text: string): Promise<string>;
+  /** Resolves when it has said this, so often on one stream, with all that it has said on both. */
+  said(text: string, times?: number): Promise<string>;
   readonly done: Promise<CliRun>;
 }
 
@@ -48,9 +48,9 @@ export function startCli(args: readonly string[], { cwd, env = {}, input = "", o
     env: { ...process.env, GOPLUGIN_DIR: "", NO_COLOR: "1", ...env },
     ...(cwd === undefined ? {} : { cwd }),
   });
-  const waiting: { readonly text: string; readonly resolve: () => void }[] = [];
+  const waiting: { readonly isSaid: () => boolean; readonly resolve: () => void }[] = [];
   let [stdout, stderr] = ["", ""];
-  const look = () => waiting.filter(({ text }) => stdout.includes(text) || stderr.includes(text)).forEach(({ resolve }) => resolve());
+  const look = () => waiting.filter(({ isSaid }) => isSaid()).forEach(({ resolve }) => resolve());
   child.stdout.setEncoding("latin1").on("data", (chunk: string) => (stdout += chunk, look()));
   child.stderr.setEncoding("utf8").on("data", (chunk: string) => (stderr += chunk, look()));
   child.stdin.on("error", () => {}); // A command that needs no input may end before it is written.
@@ -58,11 +58,12 @@ export function startCli(args: readonly string[], { cwd, env = {}, input = "", o
   const done = new Promise<CliRun>((resolve, reject) => {
     child.once("error", reject).once("close", (code) => resolve({ code, stdout, stderr }));
   });
-  const said = async (text: string): Promise<string> => {
-    const found = new Promise<void>((resolve) => waiting.push({ text, resolve }));
+  const said = async (text: string, times = 1): Promise<string> => {
+    const isSaid = () => [stdout, stderr].some((output) => output.split(text).length > times);
+    const found = new Promise<void>((resolve) => waiting.push({ isSaid, resolve }));
     look();
     const ended = done.then((run) => {
-      if (!run.stdout.includes(text) && !run.stderr.includes(text)) throw new Error(`It ended without "${text}": ${JSON.stringify(run)}`);
+      if (!isSaid()) throw new Error(`It ended without "${text}": ${JSON.stringify(run)}`);
     });
     await Promise.race([found, ended]);
     return stdout + stderr;

@@ -46,6 +46,16 @@ function states({ stderr }: CliRun, plugin: string): readonly string[] {
   );
 }
 
+/** The same with N for each number. */
+function numberless(run: CliRun, plugin: string): readonly string[] {
+  return states(run, plugin).map((line) => line.replaceAll(/\d+/g, "N"));
+}
+
+/** The process that was ready last, as `run` has said. */
+function lastPid(said: string): number {
+  return Number([...said.matchAll(/ready, pid (\d+)/g)].at(-1)?.[1]);
+}
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   test(`A18: run shows one line for each change of state, and ${signal} stops everything and exits with 130`, async () => {
     await withRun({ a: workbench, longer: workbench }, [], async (running) => {
@@ -56,7 +66,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
       assert.equal(run.code, 130);
       assert.equal(run.stdout, "");
       for (const plugin of ["a", "longer"]) {
-        assert.deepEqual(states(run, plugin).map((line) => line.replace(/\d+/, "N")), ["starting", "ready, pid N", "stopping", "stopped"]);
+        assert.deepEqual(numberless(run, plugin), ["starting", "ready, pid N, after N ms", "stopping", "stopped"]);
       }
       assert.match(run.stderr, /^Stopping; Ctrl-C again ends everything at once$/m);
     });
@@ -95,18 +105,69 @@ test("A18: run --json writes one object a line", async () => {
   });
 });
 
-test("A18: run says how a plugin ended and starts it not again; when none runs any more it exits with 1", async () => {
+test("A18: run says how a plugin ended and when it is started again, a line for each change", async () => {
   await withRun({ a: workbench }, [], async (running) => {
-    const said = await running.said("a * ready, pid ");
-    process.kill(Number(/ready, pid (\d+)/.exec(said)?.[1]), "SIGKILL");
+    process.kill(lastPid(await running.said("a * ready, pid ")), "SIGKILL");
+    await running.said("it was ended by SIGKILL");
+    await running.said("ready, pid ", 2);
+    interrupt(running);
+    const run = await running.done;
+    assert.equal(run.code, 130);
+    assert.deepEqual(numberless(run, "a"), [
+      "starting",
+      "ready, pid N, after N ms",
+      "restarting in N ms: it was ended by SIGKILL",
+      "starting",
+      "ready, pid N, after N ms",
+      "stopping",
+      "stopped",
+    ]);
+  });
+});
+
+test("A18: run tells of a plugin that ends too often, with a hint; when none can run any more it exits with 1", async () => {
+  await withRun({ a: { ...workbench, restart: { max: 0 } } }, [], async (running) => {
+    process.kill(lastPid(await running.said("a * ready, pid ")), "SIGKILL");
     const run = await running.done;
     assert.equal(run.code, 1);
-    assert.deepEqual(states(run, "a").map((line) => line.replace(/\d+/, "N")), [
+    assert.deepEqual(numberless(run, "a"), [
       "starting",
-      "ready, pid N",
-      "was ended by SIGKILL; it is not started again",
+      "ready, pid N, after N ms",
+      "crashed, it is given up: it was ended by SIGKILL",
     ]);
+    assert.match(run.stderr, /^ {2}hint: .*restart in its configuration/m);
     assert.match(run.stderr, /No plugin runs any more\n$/);
+  });
+});
+
+test("A18: run exits with 1 when no plugin could be started", async () => {
+  await withRun({ a: { ...workbench, exec_args: ["--no-such-flag"] } }, [], async (running) => {
+    const run = await running.done;
+    assert.equal(run.code, 1);
+    assert.match(run.stderr, /^error\[ready\.exited\]: /m);
+    assert.match(run.stderr, /No plugin runs any more\n$/);
+  });
+});
+
+test("A18: run leaves a plugin on demand alone unless it is named, and ends when it is not needed", async () => {
+  const demand = { ...workbench, daemon: false, idle_time: 0.2 };
+  await withRun({ a: workbench, demand }, [], async (running) => {
+    await running.said("a * ready, pid ");
+    interrupt(running);
+    assert.doesNotMatch((await running.done).stderr, /^demand /m);
+  });
+  await withRun({ demand }, ["demand"], async (running) => {
+    const run = await running.done;
+    assert.deepEqual(numberless(run, "demand").slice(0, 3), [
+      "starting",
+      "ready, pid N, after N ms",
+      "not needed; it is not started before it is called or reloaded",
+    ]);
+  });
+  await withRun({ demand }, [], async (running) => {
+    const { code, stderr } = await running.done;
+    assert.equal(code, 1);
+    assert.match(stderr, /host\.inactive.*\n.*hint: These run when they are called; name one to start it: demand$/m);
   });
 });
 

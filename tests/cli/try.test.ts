@@ -54,7 +54,7 @@ test("B6: try reports by section what a right plugin does, sends what the prompt
   }
   assert.equal(more.length, 1);
   assert.equal(stdout.slice(stdout.lastIndexOf('It conforms to level "full".\n') + 29), "Hello, world!\ntwo  words\na\\x1b[31mb\npong\n");
-  assert.match(stderr, /^plugin \* ready, pid \d+$/m);
+  assert.match(stderr, /^plugin \* ready, pid \d+, after \d+ ms$/m);
   assert.deepEqual([...stderr.matchAll(/^error\[(.+?)\]/gm)].map(([, name]) => name), [
     "hello.refused",
     "cli.usage",
@@ -124,7 +124,7 @@ for (const replace of [false, true]) {
       child.stdin.end();
       const { code, stderr } = await done;
       assert.equal(code, 0);
-      const pids = [...stderr.matchAll(/^mine \* ready, pid (\d+)$/gm)].map(([, pid]) => pid);
+      const pids = [...stderr.matchAll(/^mine \* ready, pid (\d+), /gm)].map(([, pid]) => pid);
       assert.ok(new Set(pids).size >= 2, stderr);
     });
   });

@@ -40,7 +40,7 @@ async function withBoth(use: (host: Host, badPid: number | undefined) => Promise
   await withHost({ bad, good }, async (host) => {
     await host.startAll();
     await use(host, host.plugins.find(({ name }) => name === "bad")?.pid);
-  });
+  }, { supervise: false });
 }
 
 const faults: readonly (readonly [title: string, command: string, code: string])[] = [

@@ -110,7 +110,7 @@ test("A9: an exit leads to idle, and the next call starts the plugin again on th
     assert.equal(status?.restarts, 1);
     assert.equal(status?.lastExit?.signal, "SIGKILL");
     assert.deepEqual(handle.state, { kind: "ready", pid: second, launch: 2 });
-  });
+  }, { supervise: false });
 });
 
 test("A9: a call that a plugin took with it is caller.lost", async () => {
@@ -119,7 +119,7 @@ test("A9: a call that a plugin took with it is caller.lost", async () => {
     await assert.rejects(handle.exec("test.exit"), { code: "caller.lost", origin: "host", hint: /idempotent/ });
     await reached(handle, "idle");
     assert.equal(host.plugins[0]?.lastExit?.code, 7);
-  });
+  }, { supervise: false });
 });
 
 test("A9: a call to a plugin that has just been killed is sent again when the caller allows it", async () => {
@@ -150,7 +150,7 @@ test("A9: states() gives the current state first and misses none", async () => {
     ended.abort();
     const expected = ["idle", "starting", "ready", "stopping", "stopped", "idle", "starting", "ready", "idle", "stopping", "stopped"];
     assert.deepEqual(await seen, expected);
-  });
+  }, { supervise: false });
 });
 
 test("A9: info() and supports() tell what a plugin can do", async () => {

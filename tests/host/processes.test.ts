@@ -1,13 +1,13 @@
 /**
- * Row A16: starting and stopping plugins, one and all, in one host and in several.
+ * Rows A16 and C14: starting and stopping plugins, one and all, in one host and in several.
  * @module
  */
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import { isPluginError, openExecutor, openHost, type PluginLog } from "../../host/mod.ts";
+import { type Driver, isPluginError, openExecutor, openHost, type PluginLog } from "../../host/mod.ts";
 import { isBindable } from "../../host/process/ports.ts";
 import { languageSkip } from "../languages.ts";
 import {
@@ -67,7 +67,7 @@ test("A16: stop() of a plugin that never ran makes it stopped", async () => {
   });
 });
 
-test("A16: startAll() starts all, stopAll() stops all, and they can be started again", { skip }, async () => {
+test("A16, C14: startAll() starts all, stopAll() stops all, and they can be started again", { skip }, async () => {
   const names = ["a", "b", "c", "d"];
   await withHost(Object.fromEntries(names.map((name) => [name, plain])), async (host, marker) => {
     await host.startAll();
@@ -81,7 +81,7 @@ test("A16: startAll() starts all, stopAll() stops all, and they can be started a
   });
 });
 
-test("A16: startAll() with more plugins than it starts at once", { skip }, async () => {
+test("A16, C14: startAll() with more plugins than it starts at once", { skip }, async () => {
   await withHost(Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`p${i}`, plain])), async (host) => {
     await host.startAll();
     assert.equal(new Set(host.plugins.map(({ pid }) => pid)).size, 20);
@@ -90,7 +90,7 @@ test("A16: startAll() with more plugins than it starts at once", { skip }, async
   });
 });
 
-test("A16: startAll(): the second of three fails, it rejects naming that one, and the others are stopped", { skip }, async () => {
+test("A16, C14: startAll(): the second of three fails, it rejects naming that one, and the others are stopped", { skip }, async () => {
   await withHost({ first: plain, second: early, third: late }, async (host, marker) => {
     const error: unknown = await host.startAll().then(() => undefined, (reason: unknown) => reason);
     assert.ok(isPluginError(error));
@@ -102,7 +102,7 @@ test("A16: startAll(): the second of three fails, it rejects naming that one, an
   });
 });
 
-test("A16: startAll({ bestEffort }) keeps the good ones, and the log says why the others are missing", { skip }, async () => {
+test("A16, C14: startAll({ bestEffort }) keeps the good ones, and the log says why the others are missing", { skip }, async () => {
   const logs: PluginLog[] = [];
   await withHost({ first: plain, second: early, third: plain, off: { ...plain, enabled: false } }, async (host) => {
     await host.startAll({ bestEffort: true });
@@ -112,6 +112,56 @@ test("A16: startAll({ bestEffort }) keeps the good ones, and the log says why th
     assert.deepEqual(said.map(({ values }) => values["code"]), ["ready.exited"]);
     assert.match(said[0]?.message ?? "", /exited with code 3/);
   }, { onLog: (record) => void logs.push(record) });
+});
+
+test("C14: startAll() leaves plugins on demand alone, also when another fails", { skip }, async () => {
+  await withHost({ demand: { ...plain, daemon: false }, always: plain }, async (host, marker) => {
+    await host.startAll();
+    assert.deepEqual(host.plugins.map(({ state }) => state.kind), ["idle", "ready"]);
+    assert.deepEqual(await processesWith(marker), [host.plugins[1]?.pid]);
+  });
+});
+
+test("C14: startAll() that fails stops what ran before it too; start() and startAll() work afterwards", { skip }, async () => {
+  await withHost({ first: plain, second: early }, async (host, marker) => {
+    await host.start("first");
+    await assert.rejects(host.startAll(), { code: "ready.exited", plugin: "second" });
+    await assertNoneLeft(marker);
+    await host.startAll({ bestEffort: true });
+    assert.deepEqual(host.plugins.map(({ state }) => state.kind), ["ready", "idle"]);
+  });
+});
+
+test("C14: stopAll() stops every plugin, and gathers what went wrong with each", { skip }, async () => {
+  const clinging: Driver = () => {
+    const close = () => Promise.reject(new Error("it would not let go"));
+    return Promise.resolve({
+      ping: () => Promise.resolve("pong"),
+      exec: () => Promise.resolve(bytes("")),
+      close,
+    });
+  };
+  const attached = { attach: "http://127.0.0.1:9", comm_type: "clinging" };
+  await withFolder(async (folder) => {
+    const marker = crypto.randomUUID();
+    const marked = { ...plain, env: { TEST_MARKER: marker } };
+    // What is there to attach to is asked for by a connection first, so something listens.
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    const odd = { ...attached, attach: `http://127.0.0.1:${port}` };
+    const config = configOf({ a: marked, odd, b: marked, even: odd }, join(folder, "state"));
+    const host = await openHost("test", { config, drivers: { clinging } });
+    await host.startAll();
+    const error: unknown = await host.stopAll().then(() => undefined, (reason: unknown) => reason);
+    assert.ok(error instanceof AggregateError);
+    assert.equal(error.message, 'Host "test" could not stop 2 of its plugins');
+    assert.deepEqual(error.errors.map(({ message }) => message), ["it would not let go", "it would not let go"]);
+    assert.deepEqual(host.plugins.map(({ state }) => state.kind), ["stopped", "stopped", "stopped", "stopped"]);
+    await assertNoneLeft(marker);
+    await host.close();
+    await new Promise((resolve) => server.close(resolve));
+  });
 });
 
 test("A16: the ports of stopped plugins are free again", { skip }, async () => {
@@ -225,7 +275,7 @@ test("A16: a plugin killed by SIGKILL is idle with its last exit, and the next c
     assert.notEqual(Number(text(await handle.exec("test.pid"))), first);
     assert.equal(host.plugins[0]?.restarts, 1);
     assert.equal((await processesSeen(marker)).length, 1);
-  });
+  }, { supervise: false });
 });
 
 test("A16: stop() with graceMs = 0 during a gentle stop ends the plugin at once", async () => {

@@ -100,7 +100,7 @@ test("B12: no socket is left after stop(), nor after a SIGKILL of the plugin", a
       for await (const { kind } of handle.states()) if (kind === "idle") break;
       await host.stop("plugin");
       assert.deepEqual(await sockets(folder), []);
-    });
+    }, { supervise: false });
   });
 });
 

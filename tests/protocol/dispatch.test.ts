@@ -139,3 +139,41 @@ test("A8: polyplug.info tells what there is, and polyplug.shutdown is answered a
   assert.equal((await dispatcher.exec(request({ command: "polyplug.shutdown" }))).length, 0);
   assert.equal(asked, 1);
 });
+
+test("C7: polyplug.init is what every handler has as ctx.config, whether or not the plugin has an init", async () => {
+  const seen: string[] = [];
+  const init = (config: Uint8Array) => void seen.push(text(config));
+  const commands = { run: (_payload: Uint8Array, ctx: { readonly config: Uint8Array }) => bytes(`has ${text(ctx.config)}`) };
+  for (const own of [{}, { init }]) {
+    const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands, ...own }, () => {});
+    assert.equal(text(await dispatcher.exec(request())), "has ");
+    for (const config of ["one", ""]) {
+      assert.equal((await dispatcher.exec(request({ command: "polyplug.init", payload: bytes(config) }))).length, 0);
+      assert.equal(text(await dispatcher.exec(request())), `has ${config}`);
+    }
+  }
+  assert.deepEqual(seen, ["one", ""]);
+});
+
+test("C7: what init throws reaches the host, and it has the context of a call", async () => {
+  const init = (_config: Uint8Array, ctx: { readonly from: string }): Promise<void> => {
+    return Promise.reject(Object.assign(new Error(`not for ${ctx.from}`), { code: "BadConfig" }));
+  };
+  const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands: {}, init }, () => {});
+  await assert.rejects(dispatcher.exec(request({ command: "polyplug.init" })), { code: "BadConfig", message: "not for app" });
+});
+
+test("C17: a plugin that can tell its health lists the feature and answers as JSON; one that gives nothing is well", async () => {
+  const health = (answer: unknown) =>
+    createDispatcher(
+      { name: "unit", version: "1.0.0", commands: {}, health: () => answer as Record<string, null> },
+      () => {},
+    );
+  assert.deepEqual(health({}).features, ["cancel", "health", "info", "init", "raw", "shutdown"]);
+  for (const [answer, json] of [[{ db: "down", web: null }, '{"db":"down","web":null}'], [undefined, "{}"]] as const) {
+    assert.equal(text(await health(answer).exec(request({ command: "polyplug.health" }))), json);
+  }
+  const without = dispatcherOf((payload) => payload);
+  assert.ok(!without.features.includes("health"));
+  await assert.rejects(without.exec(request({ command: "polyplug.health" })), { code: "exec.unknown_command" });
+});

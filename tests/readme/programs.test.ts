@@ -9,7 +9,7 @@ import { join, relative } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { languageSkip } from "../languages.ts";
-import { bytes, pathOf, pythonPlugin, ROOT, RUNTIME, text, withHost } from "../support.ts";
+import { bytes, pathOf, pythonPlugin, ROOT, RUNTIME, text, typescriptPlugin, withHost } from "../support.ts";
 import { blockOf, blocksOf, DOCUMENTS, withInnerFolder, writePluginAndConfig } from "./blocks.ts";
 
 /** How each block begins that a test of this folder runs, or that of row B10 (the flags) and tests/clean_clone.sh (the two commands). */
@@ -22,6 +22,8 @@ const RUN = {
     "// plugin.go",
     "# config.toml",
     "// app.ts",
+    "// watch.ts",
+    "// db.ts",
     "deno run",
   ],
   "protocol/README.md": ["curl http", "curl -H 'content-type: application/json' -d '{}'"],
@@ -42,6 +44,34 @@ test("README: the host calls the plugin, both in TypeScript", async () => {
     const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "app.ts"];
     const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
     assert.equal(stdout, "HELLO\n");
+  });
+});
+
+test("README: a plugin that is killed comes back", async () => {
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder);
+    await writeFile(join(folder, "watch.ts"), await blockOf("README.md", "// watch.ts"));
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "watch.ts"];
+    const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
+    assert.equal(stdout, "ready\nrestarting\nstarting\nready\n");
+  });
+});
+
+test("README: the plugin that takes a configuration tells its health", async () => {
+  await withInnerFolder(async (folder) => {
+    await writeFile(join(folder, "db.ts"), await blockOf("README.md", "// db.ts"));
+    const db = { ...typescriptPlugin(join(relative(ROOT, folder), "db.ts")), config: { url: "sqlite:x" } };
+    await withHost({ db, empty: { ...db, config: {} } }, async (host) => {
+      assert.equal(text(await host.get("db").exec("db.url")), "sqlite:x");
+      await host.start("empty");
+      assert.deepEqual(await host.health(), {
+        "test": null,
+        "test.db": null,
+        "test.db.connection": null,
+        "test.empty": null,
+        "test.empty.connection": "no address",
+      });
+    });
   });
 });
 

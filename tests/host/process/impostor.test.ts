@@ -113,7 +113,7 @@ for (const [title, claims] of [["nothing", plainPong], ["a proof alone", () => (
           await reached(handle, "idle");
         }
         assert.equal(String(host.plugins[0]?.pid), text(await handle.exec("test.pid")));
-      });
+      }, { supervise: false });
       for (const [index, standIn] of control.standIns.entries()) {
         assert.doesNotMatch(standIn.received(), /authorization/i);
         assert.ok(!standIn.received().includes(control.tokens[index] ?? "-"));

@@ -134,7 +134,7 @@ async function killAtRandom(host: Host, name: string): Promise<Set<string>> {
 
 for (const [title, plugin, skipped] of [["a plain plugin", plain, skip], ["a plugin of ours", workbench, false]] as const) {
   test(`A16: ${title} that is killed ${KILLS} times under load always comes back`, { skip: skipped }, async () => {
-    await withHost({ plugin: { ...plugin } }, async (host, marker) => {
+    await withHost({ plugin: { ...plugin, restart: { max: 1000, min_delay: 0, max_delay: 0 } } }, async (host, marker) => {
       const codes = await killAtRandom(host, "plugin");
       const known = ["ok", "caller.lost", "caller.refused"];
       assert.deepEqual([...codes].filter((code) => !known.includes(code)), []);

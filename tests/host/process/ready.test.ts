@@ -99,7 +99,7 @@ const wrongAnswers: readonly [wrong: string, said: RegExp][] = [
 
 for (const [wrong, said] of wrongAnswers) {
   test(`A6: a plugin that answers ping wrong (${wrong}) is ready.timeout with the last wrong answer`, { skip }, async () => {
-    await withHost({ wrong: { ...fixture("wrong_pong", wrong), start_timeout: 1 } }, async (host, marker) => {
+    await withHost({ wrong: { ...fixture("wrong_pong", wrong), start_timeout: 3 } }, async (host, marker) => {
       const error = await startError(host, "wrong");
       assert.equal(error.code, "ready.timeout");
       assert.match(error.message, said);

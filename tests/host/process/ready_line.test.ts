@@ -93,7 +93,7 @@ test("A6: a plugin that says another version and exits is ready.protocol, not re
 
 /** Lines that look like a ready line and are none: the plugin is found at its port, and the line is in the log. */
 const ordinary = [
-  '{"message":"ready","address":"http://192.0.2.1:1"}',
+  '{"status":"ready","address":"http://192.0.2.1:1"}',
   '{"polyplug":"1","comm_type":"grpc"}',
   '{"polyplug":null}',
   '{"level":"info","polyplug.version":1}',

@@ -1,5 +1,5 @@
 /**
- * Row A16, the ladder of stopping: WIRE.md section 7, each step seen by a fixture that ignores the ones before, and whole process groups.
+ * Rows A16 and C10, the ladder of stopping: WIRE.md section 7, each step seen by a fixture that ignores the ones before, and whole process groups.
  * @module
  */
 import assert from "node:assert/strict";
@@ -31,7 +31,7 @@ const steps: readonly [obeys: string, seen: string[], exit: { code: number | nul
 ];
 
 for (const [obeys, expected, exit, ms] of steps) {
-  test(`A16: a plugin that obeys ${obeys} sees ${expected.join(", ")} and ends after ${ms} ms`, { skip }, async () => {
+  test(`A16, C10: a plugin that obeys ${obeys} sees ${expected.join(", ")} and ends after ${ms} ms`, { skip }, async () => {
     const lagMs = await measureLagMs();
     const logs: PluginLog[] = [];
     await withHost({ stubborn: stubborn(obeys) }, async (host, marker) => {
@@ -65,7 +65,7 @@ test("A16: stop() with graceMs = 0 is a hard kill", { skip }, async () => {
   }, { onLog: (record) => void logs.push(record) });
 });
 
-test("A16: graceMs bounds all steps together", { skip }, async () => {
+test("A16, C10: graceMs bounds all steps together", { skip }, async () => {
   const lagMs = await measureLagMs();
   await withHost({ stubborn: { ...stubborn("none"), stop: { shutdown: 60, stdin: 60, term: 60 } } }, async (host, marker) => {
     await host.start("stubborn");
@@ -77,7 +77,7 @@ test("A16: graceMs bounds all steps together", { skip }, async () => {
   });
 });
 
-test("A16: with the default times a plugin that ignores everything is gone after 5 s", { skip }, async () => {
+test("A16, C10: with the default times a plugin that ignores everything is gone after 5 s", { skip }, async () => {
   const lagMs = await measureLagMs();
   await withHost({ stubborn: pythonPlugin("tests/fixtures/process/stubborn.py", ["none"]) }, async (host, marker) => {
     await host.start("stubborn");
@@ -160,12 +160,12 @@ test(
           const now = await processesWith(marker);
           assert.deepEqual(now.filter((pid) => pids.includes(pid)), []);
         }
-      });
+      }, { supervise: false });
     });
   },
 );
 
-test("A16: close() right after the leader of a wrapper was killed leaves no grandchild", { skip }, async () => {
+test("A16, C10: close() right after the leader of a wrapper was killed leaves no grandchild", { skip }, async () => {
   for (const pauseMs of [0, 20, 110]) {
     await withHost({ wrapper: { ...wrapped(DEAF_WRAPPER), stop: STOP } }, async (host, marker) => {
       await host.start("wrapper");

@@ -53,7 +53,7 @@ for (const wire of ["grpc", "connect", "socket"]) {
       await assert.rejects(handle.ping(), { code: "host.stopped" });
       await host.start("workbench");
       await assert.rejects(handle.exec("test.exit"), { code: "caller.lost", origin: "host", hint: /idempotent/ });
-      for await (const { kind } of handle.states()) if (kind === "idle") break;
+      for await (const state of handle.states()) if (state.kind === "ready" && state.launch === 3) break;
       assert.equal(host.plugins[0]?.lastExit?.code, 7);
       const second = JSON.parse(text(await handle.exec("test.pid")));
       process.kill(second, "SIGKILL");
