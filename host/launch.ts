@@ -2,6 +2,7 @@
  * Stages 4 to 6, launch: takes a `VerifiedPlugin`, gives a `Launch`, one running process with all that changes together at a restart.
  * @module
  */
+import { tmpdir } from "node:os";
 import type { Bytes, CallOptions, Driver } from "../protocol/caller.ts";
 import type { Endpoint } from "../protocol/endpoint.ts";
 import { messageOf, PluginError } from "../protocol/errors.ts";
@@ -21,7 +22,7 @@ import { initPlugin } from "./process/init.ts";
 import { type Connection, waitUntilReady } from "./process/ready.ts";
 import type { Guardian } from "./process/guardian.ts";
 import { type PluginExit, type RunningProcess, spawnProcess } from "./process/spawn.ts";
-import { guardSocket, removeSocket } from "./process/socket_file.ts";
+import { guardSocket, removeSocket, removeUnsaidSockets } from "./process/socket_file.ts";
 import { killGroup, letFinish, stopProcess } from "./process/stop.ts";
 import { type VerifiedPlugin, verifyFiles } from "./verify.ts";
 
@@ -115,12 +116,13 @@ async function launchOn(
   const socketLine = Promise.withResolvers<ReadyLine>();
   const started = performance.now();
   let socket: string | undefined; // For what the plugin leaves behind when it is killed.
+  const env = pluginEnvironment(spec, token, await makeDataDir(spec));
   const running = await spawnProcess({
     plugin: spec.name,
     program,
     args: port === undefined ? spec.execArgs : commandLine(spec.execArgs, port, spec.dialect),
     cwd: spec.cwd,
-    env: pluginEnvironment(spec, token, await makeDataDir(spec)),
+    env,
     guardian: context.guardian,
     onLine: (stream, line) => {
       const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
@@ -131,6 +133,10 @@ async function launchOn(
       } else context.log(parseLogLine(line, { plugin: spec.name, stream }));
     },
   });
+  const removeSockets = async () => {
+    if (spec.socket && socket === undefined) await removeUnsaidSockets(running.pid, env["TMPDIR"] ?? tmpdir());
+    await removeSocket(socket, context.guardian);
+  };
   try {
     const connection = await waitUntilReady({
       spec,
@@ -153,10 +159,10 @@ async function launchOn(
     if (spec.config !== undefined && !connection.features.includes("init")) {
       noticesOf(spec, context.log)('It does not take the config that its configuration has for it: it lacks the feature "init"');
     }
-    return createLaunch(spec, running, connection, { log: context.log, onExit: () => removeSocket(socket, context.guardian) });
+    return createLaunch(spec, running, connection, { log: context.log, onExit: removeSockets });
   } catch (error) {
     await killGroup(running);
-    await removeSocket(socket, context.guardian);
+    await removeSockets();
     throw error;
   }
 }

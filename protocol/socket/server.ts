@@ -24,7 +24,8 @@ const FLUSH_MS = 250;
 
 /** Listens on a socket of its own, in a folder that only this user can enter. */
 export async function openSocketServer(options: PluginService): Promise<Server> {
-  const folder = await mkdtemp(join(tmpdir(), SOCKET_FOLDER));
+  // With the id in its name a host finds it though this process was killed before it could say where it is.
+  const folder = await mkdtemp(join(tmpdir(), `${SOCKET_FOLDER}${process.pid}-`));
   const path = join(folder, "s");
   const sessions = new Set<Session>();
   const server = createServer((socket) => {

@@ -66,7 +66,7 @@ test("A2: every key reaches the plugin's spec: paths absolute, sums in lower cas
   assert.partialDeepStrictEqual(attached, {
     pingIntervalMs: 5000,
     pingTimeoutMs: 2000,
-    restart: { max: 5, windowMs: 60_000, minDelayMs: 100, maxDelayMs: 5000 },
+    restart: { max: Infinity, windowMs: 60_000, minDelayMs: 100, maxDelayMs: 5000 },
     idleTimeMs: undefined,
     maxConcurrent: undefined,
     config: undefined,
