@@ -256,7 +256,8 @@ export class Slot {
     launch.exited.then((exit) => this.#onExit(launch, exit));
     this.#supervisor.on(event);
     this.#supervisor.watch(launch);
-    if (launch.features.includes("info")) void this.#askVersion(launch);
+    // One that somebody else runs is asked nothing that nobody asked for: a second connection to it may outlive it.
+    if (launch.pid !== undefined && launch.features.includes("info")) void this.#askVersion(launch);
     for (const waiter of this.#waiters) waiter.resolve(launch);
     this.#limit.follow(this.#spec.maxConcurrent); // A reload may have changed it.
   }

@@ -11,7 +11,7 @@ import type { PluginState } from "./states.ts";
 export interface PluginStatus {
   /** Its name in the configuration. */
   readonly name: string;
-  /** Its version as it says it itself; absent before its first start, and where it does not say. */
+  /** Its version as it says it itself; absent before its first start, where it does not say, and where it is attached to. */
   readonly version?: string;
   /** The wire it is called over. */
   readonly commType: string;
