@@ -2,11 +2,13 @@
  * What the tests share: plugins on the runtime that runs the test, hosts of one plugin, temporary folders, proof that no process is left.
  * @module
  */
+import { execFile } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { type Host, openHost, type OpenHostOptions } from "../host/mod.ts";
 
 /** The three runtimes that run hosts and plugins. */
@@ -40,6 +42,13 @@ export function typescriptPlugin(file: string, args: readonly string[] = [], run
 export function pythonPlugin(file: string, args: readonly string[] = []): Record<string, unknown> {
   const path = pathOf(file);
   return { exec: "python3", exec_args: [path, ...args], exec_file: path };
+}
+
+/** Builds the plain plugin in Go, which knows nothing of polyplug, and gives its program. */
+export async function buildGoPlugin(folder: string): Promise<string> {
+  const program = join(folder, "hello-go");
+  await promisify(execFile)("go", ["build", "-o", program, "main.go"], { cwd: pathOf("examples/hello/hello-go") });
+  return program;
 }
 
 /**

@@ -9,7 +9,17 @@ import { test } from "node:test";
 import { type Host, openHost } from "../../host/mod.ts";
 import { openStandIn } from "./process/stand_in.ts";
 import { languageSkip } from "../languages.ts";
-import { assertNoneLeft, bytes, keysOf, processesWith, text, typescriptPlugin, withFolder } from "../support.ts";
+import {
+  assertNoneLeft,
+  buildGoPlugin,
+  bytes,
+  keysOf,
+  processesWith,
+  pythonPlugin,
+  text,
+  typescriptPlugin,
+  withFolder,
+} from "../support.ts";
 
 const lively = typescriptPlugin("tests/fixtures/lively.ts");
 
@@ -194,22 +204,31 @@ test("C13: a process that dies while the next one starts is replaced by it", asy
   });
 });
 
-test(
-  "C13: a Go or Python plugin that knows nothing of polyplug is reloaded under load as well",
-  { skip: languageSkip("python") },
-  async () => {
-    const plain = { exec: "python3", exec_args: [new URL("../fixtures/process/plain.py", import.meta.url).pathname] };
-    await withFile({ hello: { ...plain, exec_file: plain.exec_args[0] } }, async ({ host, marker }) => {
-      const handle = await host.start("hello");
-      let reloading = true;
-      const repeat = async () => {
-        while (reloading) await handle.exec("test.wait", bytes("0.01"), { retry: "never" });
-      };
-      const load = Promise.all(Array.from({ length: 4 }, repeat));
-      for (let count = 0; count < 5; count++) await host.reload("hello");
-      reloading = false;
-      await load;
-      assert.deepEqual(await processesWith(marker), [host.plugins[0]?.pid]);
-    });
-  },
-);
+const plainPlugins: readonly (readonly [title: string, language: "python" | "go", command: string, payload: string])[] = [
+  ["Python", "python", "test.wait", "0.01"],
+  ["Go", "go", "hello.echo", "again"],
+];
+
+for (const [title, language, command, payload] of plainPlugins) {
+  test(
+    `C13: a ${title} plugin that knows nothing of polyplug is reloaded under load as well`,
+    { skip: languageSkip(language) },
+    async () => {
+      await withFolder(async (built) => {
+        const plain = language === "go" ? { exec: await buildGoPlugin(built) } : pythonPlugin("tests/fixtures/process/plain.py");
+        await withFile({ hello: plain }, async ({ host, marker }) => {
+          const handle = await host.start("hello");
+          let reloading = true;
+          const repeat = async () => {
+            while (reloading) await handle.exec(command, bytes(payload), { retry: "never" });
+          };
+          const load = Promise.all(Array.from({ length: 4 }, repeat));
+          for (let count = 0; count < 5; count++) await host.reload("hello");
+          reloading = false;
+          await load;
+          assert.deepEqual(await processesWith(marker), [host.plugins[0]?.pid]);
+        });
+      });
+    },
+  );
+}

@@ -9,7 +9,7 @@ import process from "node:process";
 import { test } from "node:test";
 import type { PluginHandle, PluginState } from "../../../host/mod.ts";
 import { languageSkip } from "../../languages.ts";
-import { bytes, keysOf, measureLagMs, pythonPlugin, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
+import { buildGoPlugin, bytes, keysOf, measureLagMs, pythonPlugin, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
 
 const lively = typescriptPlugin("tests/fixtures/lively.ts");
 const quick = { restart: { max: 1000, min_delay: 0, max_delay: 0 } };
@@ -55,6 +55,19 @@ for (const [title, plugin, command, skip] of plugins) {
     });
   });
 }
+
+test("C1: a Go plugin that knows nothing of polyplug comes back too", { skip: languageSkip("go") }, async () => {
+  await withFolder(async (folder) => {
+    const exec = await buildGoPlugin(folder);
+    await withHost({ plugin: { exec } }, async (host) => {
+      const handle = await host.start("plugin");
+      const states = await kill(host.plugins[0]?.pid ?? 0, handle);
+      await states.next();
+      assert.equal(text(await handle.exec("hello.echo", bytes("again"))), "again");
+      assert.deepEqual([host.plugins[0]?.restarts, handle.state.kind === "ready" && handle.state.launch], [1, 2]);
+    });
+  });
+});
 
 test("C1: it comes back without a call", async () => {
   await withHost({ lively }, async (host) => {
