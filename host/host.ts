@@ -12,7 +12,7 @@ import type { PluginHandle } from "./handle.ts";
 import type { LogSink, PluginLog } from "./logs/record.ts";
 import { createLogSink } from "./logs/sink.ts";
 import { RunningHost } from "./running_host.ts";
-import type { SuperviseOptions } from "./slot.ts";
+import type { SuperviseOptions } from "./supervise/options.ts";
 import { requireCallable } from "./slot_errors.ts";
 import type { PluginStatus } from "./status.ts";
 import { type VerifiedPlugin, verifyPlugin, withoutChecksum } from "./verify.ts";

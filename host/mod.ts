@@ -9,7 +9,7 @@ export { type Host, openHost, type OpenHostOptions, type ReloadOptions, type Sta
 export type { PluginLog } from "./logs/record.ts";
 export type { PluginExit } from "./process/spawn.ts";
 export { recorded } from "./record.ts";
-export type { SuperviseOptions } from "./slot.ts";
+export type { SuperviseOptions } from "./supervise/options.ts";
 export type { PluginState } from "./states.ts";
 export type { PluginStatus } from "./status.ts";
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";

@@ -2,7 +2,7 @@
  * The shadow of a reload: takes a new `Launch` and a record of calls, sends them, and fails when it answers otherwise than was recorded.
  * @module
  */
-import type { AttemptOptions, Bytes } from "../protocol/caller.ts";
+import type { Bytes } from "../protocol/caller.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
 import { createRequestId } from "../protocol/request_id.ts";
 import { bounded } from "./bounded.ts";
@@ -52,8 +52,7 @@ async function send(
   const driver = launch.calls.begin();
   try {
     const bytes = await bounded(`"${command}" of the record`, spec.name, { timeoutMs: spec.timeoutMs, signal }, (left, bound) => {
-      const options = { requestId: createRequestId(), attempt: 1, timeoutMs: left() };
-      return driver.exec(command, payload, { ...options, ...(driver.takesGiveUp === true ? giveUpOf(bound) : { signal: bound }) });
+      return driver.exec(command, payload, { requestId: createRequestId(), attempt: 1, timeoutMs: left(), signal: bound });
     });
     return { kind: "answer", bytes };
   } catch (error) {
@@ -64,10 +63,6 @@ async function send(
   } finally {
     launch.calls.end(false);
   }
-}
-
-function giveUpOf(signal: AbortSignal): Pick<AttemptOptions, "onGiveUp"> {
-  return { onGiveUp: (callback) => signal.addEventListener("abort", () => callback(signal.reason), { once: true }) };
 }
 
 function isAlike(left: Outcome, right: Outcome): boolean {

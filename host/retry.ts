@@ -4,9 +4,7 @@
  */
 import { isPluginError } from "../protocol/errors.ts";
 import type { Launch } from "./launch.ts";
-
-/** How long the exit of a process may take to show after its socket has closed. */
-const EXIT_LAG_MS = 250;
+import { EXIT_LAG_MS } from "./process/exit_lag.ts";
 
 /** Only what is known not to have run, unless the caller allows more. */
 export function mayRetry(error: unknown, retry: "never" | "safe" | "idempotent"): boolean {

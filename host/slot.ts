@@ -3,18 +3,19 @@
  * that processes change; when they do, the supervisor says.
  * @module
  */
-import { MAX_TIMER_MS } from "../protocol/deadlines.ts";
 import type { PluginError } from "../protocol/errors.ts";
-import { INFO } from "../protocol/reserved.ts";
 import type { PluginSpec } from "./discover.ts";
+import { History } from "./history.ts";
 import type { Launch } from "./launch.ts";
 import { Limit, type Place, type Waiter } from "./limit.ts";
 import type { PluginExit } from "./process/spawn.ts";
 import { abortable } from "./abortable.ts";
 import { hasFixedPlace, Replacement, type ReplaceOptions } from "./replacement.ts";
+import { ignore, Retiring } from "./retiring.ts";
 import { asPluginError, crashedError, exitReason, requireCallable, stoppedError } from "./slot_errors.ts";
 import type { PluginState } from "./states.ts";
 import { CLOCK } from "./supervise/clock.ts";
+import { requireTimes, type SuperviseOptions, withTimes } from "./supervise/options.ts";
 import { Supervisor } from "./supervise/supervisor.ts";
 import type { VerifiedPlugin } from "./verify.ts";
 
@@ -26,14 +27,6 @@ export interface SlotOptions {
   readonly start: StartLaunch;
   /** Whether plugins are watched, and started again by themselves; times here win over those of the configuration. */
   readonly supervision: boolean | SuperviseOptions;
-}
-
-/** How plugins are watched, whatever their configuration says. */
-export interface SuperviseOptions {
-  /** How long nothing may be heard of a plugin before it is pinged; 0 for never. */
-  readonly pingIntervalMs?: number;
-  /** How long it may take to answer. */
-  readonly pingTimeoutMs?: number;
 }
 
 /** A start that is under way. */
@@ -48,7 +41,9 @@ export class Slot {
   readonly #options: SlotOptions;
   readonly #supervisor: Supervisor;
   readonly #waiters = new Set<PromiseWithResolvers<Launch>>();
-  readonly #retiring = new Map<Launch, Promise<void>>();
+  readonly #retiring = new Retiring();
+  /** What an operator sees of its processes. */
+  readonly history: History = new History();
   readonly #limit: Limit;
   readonly #replacement: Replacement;
   #plugin: VerifiedPlugin | undefined;
@@ -58,14 +53,10 @@ export class Slot {
   #stopping: Promise<void> | undefined;
   #graceMs: number | undefined;
   #closed = false;
-  #restarts = 0;
-  #diedSinceStart = false;
-  #lastExit: PluginExit | undefined;
-  #version: string | undefined;
 
   /** `plugin` is `undefined` for one that is not enabled. */
   constructor(spec: PluginSpec, plugin: VerifiedPlugin | undefined, options: SlotOptions) {
-    if (typeof options.supervision === "object") requireTimes(options.supervision);
+    requireTimes(options.supervision);
     this.#spec = spec;
     this.#plugin = plugin;
     this.#options = options;
@@ -73,7 +64,7 @@ export class Slot {
     this.#supervisor = new Supervisor({
       enabled: plugin !== undefined,
       supervised: this.supervised,
-      spec: () => typeof options.supervision === "object" ? { ...this.#spec, ...options.supervision } : this.#spec,
+      spec: () => withTimes(this.#spec, options.supervision),
       clock: CLOCK,
       hands: {
         launch: () => this.#begin(),
@@ -91,7 +82,7 @@ export class Slot {
       start: (next, signal) => this.#startOnce(next, signal),
       take: (next) => this.#take(next),
       swap: (next, launch) => this.#swap(next, launch),
-      letGo: (launch, graceMs) => this.#letGo(launch, graceMs),
+      letGo: (launch, graceMs) => this.#retiring.letGo(launch, graceMs),
     });
   }
 
@@ -123,21 +114,6 @@ export class Slot {
   /** The current launch if calls may go to it now; without one, `acquire` says why, or starts it. */
   get current(): Launch | undefined {
     return this.state.kind === "ready" ? this.#launch : undefined;
-  }
-
-  /** How the last process ended. */
-  get lastExit(): PluginExit | undefined {
-    return this.#lastExit;
-  }
-
-  /** The version that the last process said it is. */
-  get version(): string | undefined {
-    return this.#version;
-  }
-
-  /** How often it was started again after it ended by itself. */
-  get restarts(): number {
-    return this.#restarts;
   }
 
   /** The current state first, none missed. */
@@ -199,7 +175,7 @@ export class Slot {
   async stop(graceMs: number): Promise<void> {
     if (this.state.kind === "inactive" || this.state.kind === "stopped") return;
     // What it ends in is what the gentle stop waits for.
-    if (graceMs === 0) { for (const launch of this.#retiring.keys()) launch.stop(0).catch(ignore); }
+    if (graceMs === 0) this.#retiring.stop(0);
     this.#stopping ??= this.#end(graceMs).finally(() => {
       this.#stopping = undefined;
       this.#supervisor.on({ kind: "stopped" });
@@ -218,12 +194,11 @@ export class Slot {
     const starting = this.#starting?.done;
     this.#graceMs = graceMs;
     const replaced = this.#replacement.giveUp(stoppedError(name));
-    for (const launch of this.#retiring.keys()) launch.stop(graceMs).catch(ignore);
+    this.#retiring.stop(graceMs);
     this.#supervisor.on({ kind: "stop" });
     this.#rejectWaiters(stoppedError(name));
-    await Promise.all([starting, replaced, ...this.#retiring.values()]);
-    // What has become ready meanwhile was retired too.
-    await Promise.all(this.#retiring.values());
+    await Promise.all([starting, replaced, this.#retiring.allGone()]);
+    await this.#retiring.allGone(); // What has become ready meanwhile was retired too.
     this.#graceMs = undefined;
   }
 
@@ -232,7 +207,7 @@ export class Slot {
     if (plugin === undefined) throw new TypeError(`Plugin "${this.#spec.name}" is not enabled`);
     const controller = new AbortController();
     const done = this.#startOnce(plugin, controller.signal).then((launch) => {
-      if (controller.signal.aborted) return this.#letGo(launch, 0);
+      if (controller.signal.aborted) return this.#retiring.letGo(launch, 0);
       this.#starting = undefined;
       this.#adopt(launch, { kind: "ready", pid: launch.pid });
     }, (error) => {
@@ -245,37 +220,25 @@ export class Slot {
 
   /** Where two processes cannot be beside each other, the old one ends first. */
   async #startOnce(plugin: VerifiedPlugin, signal: AbortSignal): Promise<Launch> {
-    if (hasFixedPlace(plugin.spec)) await abortable(Promise.all(this.#retiring.values()), signal);
+    if (hasFixedPlace(plugin.spec)) await abortable(this.#retiring.allGone(), signal);
     return await this.#options.start(plugin, signal);
   }
 
   #adopt(launch: Launch, event: { readonly kind: "ready" | "swapped"; readonly pid: number | undefined }): void {
     this.#launch = launch;
-    if (this.#diedSinceStart) this.#restarts += 1;
-    this.#diedSinceStart = false;
     launch.exited.then((exit) => this.#onExit(launch, exit));
     this.#supervisor.on(event);
     this.#supervisor.watch(launch);
-    // One that somebody else runs is asked nothing that nobody asked for: a second connection to it may outlive it.
-    if (launch.pid !== undefined && launch.features.includes("info")) void this.#askVersion(launch);
+    this.history.began(launch);
     for (const waiter of this.#waiters) waiter.resolve(launch);
     this.#limit.follow(this.#spec.maxConcurrent); // A reload may have changed it.
   }
 
-  async #askVersion(launch: Launch): Promise<void> {
-    try {
-      const { version } = JSON.parse(new TextDecoder().decode(await launch.ask(INFO, {})));
-      if (typeof version === "string") this.#version = version;
-    } catch {
-      // Then nobody knows the version; whether the plugin is well others ask.
-    }
-  }
-
   #onExit(launch: Launch, exit: PluginExit): void {
-    this.#lastExit = exit;
-    if (this.#launch !== launch) return;
+    const isCurrent = this.#launch === launch;
+    this.history.ended(exit, { byItself: isCurrent });
+    if (!isCurrent) return;
     this.#launch = undefined;
-    this.#diedSinceStart = true;
     const reason = exitReason(this.#spec.name, exit, this.state);
     this.#supervisor.on({ kind: "exited", reason, wanted: this.#waiters.size > 0 || launch.calls.open > 0 });
   }
@@ -286,14 +249,7 @@ export class Slot {
     this.#starting = undefined;
     const launch = this.#launch;
     this.#launch = undefined;
-    if (launch !== undefined) this.#letGo(launch, this.#graceMs).catch(ignore);
-  }
-
-  /** Ends a launch that no call goes to any more; without a grace its open calls are answered first. */
-  async #letGo(launch: Launch, graceMs: number | undefined): Promise<void> {
-    const gone = (graceMs === undefined ? launch.retire() : launch.stop(graceMs)).finally(() => this.#retiring.delete(launch));
-    this.#retiring.set(launch, gone);
-    await gone;
+    if (launch !== undefined) this.#retiring.letGo(launch, this.#graceMs).catch(ignore);
   }
 
   #rejectWaiters(error: PluginError): void {
@@ -316,15 +272,3 @@ export class Slot {
     this.#spec = plugin.spec;
   }
 }
-
-/** The application's own times, which no configuration's schema has seen. */
-function requireTimes(times: SuperviseOptions): void {
-  for (const [name, ms] of Object.entries(times)) {
-    const least = name === "pingIntervalMs" ? 0 : 1;
-    if (ms >= least && ms <= MAX_TIMER_MS) continue;
-    throw new RangeError(`supervise.${name} must be ${least} to ${MAX_TIMER_MS} milliseconds, not ${ms}`);
-  }
-}
-
-/** For an end that fails where nobody waits for it; whoever stops the plugin waits for the same end, and is told. */
-function ignore(): void {}

@@ -37,7 +37,8 @@ export interface PluginStatus {
 
 /** The status of a plugin's slot. */
 export function statusFromSlot(slot: Slot): PluginStatus {
-  const { spec, launch, lastExit, version } = slot;
+  const { spec, launch } = slot;
+  const { lastExit, restarts, version } = slot.history;
   return {
     name: spec.name,
     ...(version !== undefined && { version }),
@@ -45,7 +46,7 @@ export function statusFromSlot(slot: Slot): PluginStatus {
     ...(launch && launch.wire !== spec.commType && { wire: launch.wire }),
     state: slot.state,
     ...(launch && { startedAt: launch.startedAt, ...(launch.pid !== undefined && { pid: launch.pid }) }),
-    restarts: slot.restarts,
+    restarts,
     ...(lastExit && { lastExit }),
     ...(spec.config !== undefined && { config: maskedConfig(spec.config) }),
   };

@@ -7,6 +7,7 @@ import { INIT } from "../../protocol/reserved.ts";
 import { bounded } from "../bounded.ts";
 import { readPluginConfig } from "../config/source.ts";
 import type { PluginSpec } from "../discover.ts";
+import { EXIT_LAG_MS } from "./exit_lag.ts";
 import type { Connection } from "./ready.ts";
 import type { PluginExit, RunningProcess } from "./spawn.ts";
 import { exitError } from "./start_error.ts";
@@ -20,9 +21,6 @@ export interface InitOptions {
   /** Gives the start up; its reason is the error. */
   readonly signal: AbortSignal;
 }
-
-/** How long the exit of a process may take to show after its connection has ended. */
-const EXIT_LAG_MS = 250;
 
 /**
  * Sends `polyplug.init` to a plugin that has the feature.

@@ -8,6 +8,7 @@
  */
 import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts";
 import type { Launch } from "../launch.ts";
+import { EXIT_LAG_MS } from "../process/exit_lag.ts";
 import type { Clock } from "./clock.ts";
 
 /** What is watched: a launch's calls, and the ping that asks it. */
@@ -31,8 +32,6 @@ const PING_LOOKS = 2;
 /** In how many looks the idle time is counted: a process ends at most one look later than it could. */
 const IDLE_LOOKS = 8;
 const LEAST_LOOK_MS = 5;
-/** A connection that is gone tells of an exit a moment before the exit itself does. */
-const EXIT_LAG_MS = 250;
 const IN_BACKGROUND = { background: true };
 
 /** Watches until `end()`. */

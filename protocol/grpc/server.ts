@@ -13,6 +13,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
+import { OneListener } from "../cancellation.ts";
 import type { Cancellation } from "../dispatch.ts";
 import { type PluginError, refusal } from "../errors.ts";
 import { tooLarge } from "../guard.ts";
@@ -64,17 +65,16 @@ export async function openGrpcServer(options: ServerOptions): Promise<Server> {
   return { address: addressOf(server, options.listen), close: () => close(server, sessions, sockets) };
 }
 
-/** One call from its headers to its answer, and the signal that nobody waits for it: one listener is all that it has. */
-class ServedCall implements RpcCall, Cancellation {
-  aborted = false;
+/** One call from its headers to its answer, and the signal that nobody waits for it. */
+class ServedCall extends OneListener implements RpcCall {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
   readonly #options: ServerOptions;
   readonly #envelope: Envelope;
   #isAnswered = false;
-  #listener: (() => void) | undefined;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: ServerOptions) {
+    super();
     this.#stream = stream;
     this.#headers = headers;
     this.#options = options;
@@ -96,14 +96,6 @@ class ServedCall implements RpcCall, Cancellation {
   }
 
   readonly header = (name: string): string | undefined => this.#headers[name] as string | undefined;
-
-  addEventListener(_type: "abort", listener: () => void): void {
-    this.#listener = listener;
-  }
-
-  removeEventListener(): void {
-    this.#listener = undefined;
-  }
 
   /** Answers what is no call of the service. */
   #refuseUnknown(): void {
@@ -166,8 +158,8 @@ class ServedCall implements RpcCall, Cancellation {
 
   #onClose(): void {
     if (this.#isAnswered) return;
-    this.#isAnswered = this.aborted = true;
-    this.#listener?.();
+    this.#isAnswered = true;
+    this.abort();
   }
 }
 

@@ -4,21 +4,21 @@
  */
 import type { Bytes } from "../caller.ts";
 import { MAX_TIMER_MS } from "../deadlines.ts";
+import { OneListener } from "../cancellation.ts";
 import type { Cancellation, DispatchRequest } from "../dispatch.ts";
 import type { ReceivedCall } from "./wire.ts";
 
-/** A call as the dispatcher takes it, and the signal that nobody waits for it: one listener is all that it has. */
-export class OpenCall implements DispatchRequest, Cancellation {
+/** A call as the dispatcher takes it, and the signal that nobody waits for it. */
+export class OpenCall extends OneListener implements DispatchRequest {
   readonly command: string;
   readonly payload: Bytes;
   readonly from: string;
   readonly timeoutMs: number | undefined;
-  aborted = false;
   readonly #call: ReceivedCall;
   #requestId: string | undefined;
-  #listener: (() => void) | undefined;
 
   constructor(call: ReceivedCall, isOwn: boolean, from: string) {
+    super();
     this.#call = call;
     this.command = call.command;
     // Not slice(): that of a Buffer shares its memory.
@@ -33,18 +33,5 @@ export class OpenCall implements DispatchRequest, Cancellation {
 
   get signal(): Cancellation {
     return this;
-  }
-
-  addEventListener(_type: "abort", listener: () => void): void {
-    this.#listener = listener;
-  }
-
-  removeEventListener(): void {
-    this.#listener = undefined;
-  }
-
-  abort(): void {
-    this.aborted = true;
-    this.#listener?.();
   }
 }

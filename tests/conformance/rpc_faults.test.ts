@@ -10,6 +10,7 @@ import { formatReport } from "../../host/conform/report.ts";
 import { connectChecks, grpcChecks } from "../../host/conform/rpc_checks.ts";
 import { RPC_CORE_FAULTS, RPC_FULL_FAULTS, type RpcFault } from "./rpc_faults.ts";
 import { type ServedOptions, withFaulty } from "./rpc_served.ts";
+import { assertFound, optionsOf } from "./one_fault.ts";
 
 const WIRES = [["grpc", grpcChecks], ["connect", connectChecks]] as const;
 /** For the services that never answer; a right one takes a few milliseconds. */
@@ -17,21 +18,6 @@ const timeoutMs = 1000;
 
 async function conformServed(served: ServedOptions, options: ConformOptions): Promise<ConformReport> {
   return await withFaulty(served, (target) => conform(target, { timeoutMs, ...options }));
-}
-
-function optionsOf({ name, hosts, plain }: RpcFault): Partial<ServedOptions> {
-  return { fault: name, ...(hosts === undefined ? {} : { hosts }), ...(plain === true ? { token: undefined } : {}) };
-}
-
-/** Exactly this check has failed, with the evidence and advice that the table has. */
-function assertFound(report: ConformReport, { name, check, advice, came = /./ }: RpcFault): void {
-  const failed = report.results.flatMap((result) => result.kind === "failed" ? [result] : []);
-  assert.deepEqual(failed.map(({ id }) => id), [check], `fault ${name}:\n${formatReport(report)}`);
-  for (const { finding } of failed) {
-    assert.match(finding.advice, advice);
-    assert.match(finding.came, came);
-    assert.ok(finding.sent !== "" && finding.expected !== "");
-  }
 }
 
 for (const [commType, checksOf] of WIRES) {

@@ -2,13 +2,11 @@
  * The faults that rpc_service.ts knows: which check finds each, and a telling part of what its author is told.
  * @module
  */
-import type { Fault } from "./faults.ts";
+import type { OneFault } from "./one_fault.ts";
 
 /** One fault of the fixture, on both wires unless it says otherwise. */
-export interface RpcFault extends Pick<Fault, "name" | "check" | "advice" | "came" | "plain"> {
+export interface RpcFault extends OneFault {
   readonly only?: "grpc" | "connect";
-  /** The hosts that the plugin lists. */
-  readonly hosts?: readonly string[];
 }
 
 /** Faults that level `core` finds. */

@@ -10,6 +10,7 @@ import { formatReport } from "../../host/conform/report.ts";
 import { SOCKET_CHECKS } from "../../host/conform/socket_checks.ts";
 import { SOCKET_CORE_FAULTS, SOCKET_FULL_FAULTS, type SocketFault } from "./socket_faults.ts";
 import { type SocketServedOptions, withFaultySocket } from "./socket_served.ts";
+import { assertFound, optionsOf } from "./one_fault.ts";
 
 /** For the plugins that never answer; a right one takes a few milliseconds. */
 const timeoutMs = 1000;
@@ -18,21 +19,6 @@ const WITHOUT_FAULT: readonly string[] = ["bad.same_id"];
 
 async function conformServed(served: SocketServedOptions, options: ConformOptions): Promise<ConformReport> {
   return await withFaultySocket(served, (target) => conform(target, { timeoutMs, ...options }));
-}
-
-function optionsOf({ name, hosts, plain }: SocketFault): SocketServedOptions {
-  return { fault: name, ...(hosts === undefined ? {} : { hosts }), ...(plain === true ? { token: undefined } : {}) };
-}
-
-/** Exactly this check has failed, with the evidence and advice that the table has. */
-function assertFound(report: ConformReport, { name, check, advice, came = /./ }: SocketFault): void {
-  const failed = report.results.flatMap((result) => result.kind === "failed" ? [result] : []);
-  assert.deepEqual(failed.map(({ id }) => id), [check], `fault ${name}:\n${formatReport(report)}`);
-  for (const { finding } of failed) {
-    assert.match(finding.advice, advice);
-    assert.match(finding.came, came);
-    assert.ok(finding.sent !== "" && finding.expected !== "");
-  }
 }
 
 test("B12: the plugin without a fault passes full over the socket, skipping nothing", async () => {

@@ -2,13 +2,10 @@
  * The faults that socket_served.ts knows: which check finds each, and a telling part of what its author is told.
  * @module
  */
-import type { Fault } from "./faults.ts";
+import type { OneFault } from "./one_fault.ts";
 
 /** One fault of the fixture. */
-export interface SocketFault extends Pick<Fault, "name" | "check" | "advice" | "came" | "plain"> {
-  /** The hosts that the plugin lists. */
-  readonly hosts?: readonly string[];
-}
+export type SocketFault = OneFault;
 
 /** Faults that level `core` finds. */
 export const SOCKET_CORE_FAULTS: readonly SocketFault[] = [

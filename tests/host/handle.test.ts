@@ -6,8 +6,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import process from "node:process";
 import { test } from "node:test";
-import type { Driver, PluginHandle, PluginState } from "../../host/mod.ts";
+import type { Driver, PluginHandle } from "../../host/mod.ts";
 import { bytes, text, typescriptPlugin, withHost } from "../support.ts";
+import { reached } from "./process/observe.ts";
 
 const listener = typescriptPlugin("tests/fixtures/listener.ts");
 const workbench = typescriptPlugin("tests/fixtures/workbench.ts");
@@ -17,13 +18,6 @@ async function pidOf(handle: PluginHandle): Promise<number> {
 }
 
 /** Resolves at the first state of this kind, the current one included. */
-async function reached(handle: PluginHandle, kind: PluginState["kind"]): Promise<PluginState> {
-  for await (const state of handle.states()) {
-    if (state.kind === kind) return state;
-  }
-  throw new Error("The states ended");
-}
-
 test("A9: get() starts nothing and gives the same handle each time", async () => {
   await withHost({ workbench }, (host) => {
     assert.equal(host.get("workbench"), host.get("workbench"));

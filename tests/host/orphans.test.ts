@@ -26,7 +26,7 @@ import {
 import { guardiansOf, isAlive } from "./process/guardians.ts";
 
 const skip = languageSkip("go") || languageSkip("python");
-const TRIALS = process.env["POLYPLUG_LONG"] ? 20 : 8;
+const TRIALS = 20;
 /** Each is an application with four plugins. */
 const TRIALS_AT_ONCE = 4;
 

@@ -10,15 +10,10 @@ import { test } from "node:test";
 import type { PluginHandle, PluginState } from "../../../host/mod.ts";
 import { languageSkip } from "../../languages.ts";
 import { buildGoPlugin, bytes, keysOf, measureLagMs, pythonPlugin, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
+import { reached } from "../process/observe.ts";
 
 const lively = typescriptPlugin("tests/fixtures/lively.ts");
 const quick = { restart: { max: 1000, min_delay: 0, max_delay: 0 } };
-
-/** Waits until the plugin is in this state. */
-async function reached(handle: PluginHandle, kind: PluginState["kind"]): Promise<PluginState> {
-  for await (const state of handle.states()) if (state.kind === kind) return state;
-  throw new Error("The states ended");
-}
 
 /** Kills the process and waits until the host has seen it; gives what comes after. */
 async function kill(pid: number, handle: PluginHandle): Promise<AsyncIterator<PluginState>> {
