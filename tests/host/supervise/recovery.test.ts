@@ -7,7 +7,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
-import type { PluginHandle, PluginState } from "../../../host/mod.ts";
+import type { AttemptOptions, Driver, PluginHandle, PluginState } from "../../../host/mod.ts";
+import { openRestCaller } from "../../../protocol/rest/caller.ts";
 import { languageSkip } from "../../languages.ts";
 import { buildGoPlugin, bytes, keysOf, measureLagMs, pythonPlugin, text, typescriptPlugin, withFolder, withHost } from "../../support.ts";
 import { reached } from "../process/observe.ts";
@@ -95,6 +96,33 @@ test("C5: caller.lost is sent again only when it is idempotent, with the same id
       assert.equal(await readFile(often, "utf8"), "r-2\nr-2\nr-2\n");
     });
   });
+});
+
+test("C5: each try has the same id and the next number, and an error answer is one request", async () => {
+  const tries: unknown[] = [];
+  const rest: Driver = async (endpoint, options) => {
+    const driver = await openRestCaller(endpoint, options);
+    return {
+      ping: (pingOptions) => driver.ping(pingOptions),
+      identify: async (nonce, pingOptions) => await driver.identify?.(nonce, pingOptions) ?? { features: [] },
+      trust: (token) => driver.trust?.(token),
+      exec: (command, payload, given: AttemptOptions = {}) => {
+        if (command.startsWith("lively.")) tries.push([command, given.requestId, given.attempt]);
+        return driver.exec(command, payload, given);
+      },
+      close: () => driver.close(),
+    };
+  };
+  await withFolder(async (folder) => {
+    await withHost({ lively: { ...lively, ...quick } }, async (host) => {
+      const options = { requestId: "r-1", retry: "idempotent" } as const;
+      await host.get("lively").exec("lively.note", bytes(`${join(folder, "calls")} 2`), options);
+      await assert.rejects(host.get("lively").exec("lively.none", undefined, options), { code: "exec.unknown_command" });
+    }, { drivers: { rest } });
+  });
+  assert.ok(tries.length >= 4);
+  const noted = tries.slice(1).map((_, index) => ["lively.note", "r-1", index + 1]);
+  assert.deepEqual(tries, [...noted, ["lively.none", "r-1", 1]]);
 });
 
 test("C5: a call that waits for a restart keeps its own deadline", async () => {
