@@ -8,7 +8,7 @@ import { type Endpoint, endpointFromAddress } from "../protocol/endpoint.ts";
 import { PluginError } from "../protocol/errors.ts";
 import type { HostConfig } from "./config/parse.ts";
 import type { RestartPolicy } from "./supervise/backoff.ts";
-import type { PluginTable } from "./config/schema.ts";
+import type { EventQueueTable, PluginTable } from "./config/schema.ts";
 
 const discovered: unique symbol = Symbol("discovered");
 
@@ -70,10 +70,44 @@ export interface PluginSpec {
   readonly enabled: boolean;
   /** The versions of the application's own API that it works with, a semver range; `undefined` for every one. */
   readonly api: string | undefined;
+  /** What it may ask of the host, of events and of other plugins. */
+  readonly grants: Grants;
+  /** Patterns of the events that it may get. */
+  readonly subscribes: readonly string[];
+  /** How often it gets a tick; `undefined` for as often as it wants itself. */
+  readonly tickMs: number | undefined;
+  /** What it is found by, as "name@1.2.3". */
+  readonly provides: readonly string[];
+  /** How events wait for it. */
+  readonly events: EventQueueOptions;
   /** Keys that were set and that this version cannot honour; running without them would be unsafe. */
   readonly unsupported: readonly string[];
   /** Only `discoverPlugins` makes one. */
   readonly [discovered]: true;
+}
+
+/** What a plugin may call; nothing that is not named. */
+export interface Grants {
+  /** Patterns of the host's services and their methods. */
+  readonly services: readonly string[];
+  /** Patterns of topics that it may publish on. */
+  readonly publish: readonly string[];
+  /** Patterns of commands, by the plugin that has them. */
+  readonly plugins: ReadonlyMap<string, readonly string[]>;
+}
+
+/** How events wait for a plugin. */
+export interface EventQueueOptions {
+  /** The most that wait. */
+  readonly queue: number;
+  /** What happens to the next one. */
+  readonly overflow: "drop-oldest" | "drop-newest" | "block";
+  /** How long it may take to acknowledge one. */
+  readonly ackTimeoutMs: number;
+  /** How often one is sent before it is given up. */
+  readonly maxAttempts: number;
+  /** Whether it gets those that it has published itself. */
+  readonly own: boolean;
 }
 
 /** How long each step of stopping may take, in milliseconds. */
@@ -156,9 +190,30 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     config: table.config,
     enabled: table.enabled,
     api: table.api,
+    grants: { ...table.grants, plugins: new Map(Object.entries(table.grants.plugins)) },
+    subscribes: table.subscribes,
+    tickMs: table.tick === undefined ? undefined : 1000 * table.tick,
+    provides: table.provides,
+    events: eventQueue({ ...config.events, ...definedOf(table.events) }),
     unsupported: (["permissions"] as const).filter((key) => table[key] !== undefined),
     [discovered]: true,
   };
+}
+
+/** The defaults of the configuration's description. */
+function eventQueue(table: EventQueueTable): EventQueueOptions {
+  return {
+    queue: table.queue ?? 1000,
+    overflow: table.overflow ?? "drop-oldest",
+    ackTimeoutMs: 1000 * (table.ack_timeout ?? 5),
+    maxAttempts: table.max_attempts ?? 20,
+    own: table.own ?? false,
+  };
+}
+
+/** Only what is said; a key without a value would hide that of another table. */
+function definedOf(table: EventQueueTable): EventQueueTable {
+  return Object.fromEntries(Object.entries(table).filter(([, value]) => value !== undefined));
 }
 
 function restartPolicy({ restart, attach }: PluginTable): RestartPolicy {

@@ -6,7 +6,6 @@ import type { Bytes, Caller, CallOptions } from "../protocol/caller.ts";
 import { PluginError } from "../protocol/errors.ts";
 import type { PluginInfo } from "../protocol/plugin.ts";
 import { INFO, sendingProblem } from "../protocol/reserved.ts";
-import { createCaller } from "./call.ts";
 import type { Slot } from "./slot.ts";
 import type { PluginState } from "./states.ts";
 
@@ -30,8 +29,7 @@ export interface PluginHandle extends Caller {
 }
 
 /** Makes the handle of a slot. */
-export function createHandle(name: string, slot: Slot): PluginHandle {
-  const caller = createCaller(name, slot);
+export function createHandle(name: string, slot: Slot, caller: Caller): PluginHandle {
   const info = async (): Promise<PluginInfo> => {
     const { features } = await slot.acquire(undefined);
     if (features.includes("info")) return infoFromBytes(name, await caller.exec(INFO));

@@ -2,16 +2,21 @@
  * `openHost()`: stages 1 to 3 in order, then one slot and one handle a plugin.
  * @module
  */
+import { resolve } from "node:path";
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, type PluginError } from "../protocol/errors.ts";
 import { requireApiVersion, requireCompatibleApi } from "./api_version.ts";
 import { type ConfigInput, locateConfig } from "./config/locate.ts";
 import { type HostConfig, parseConfig, parseConfigOf } from "./config/parse.ts";
 import { discoverPlugin, discoverPlugins, type PluginSpec } from "./discover.ts";
+import type { Commands } from "../protocol/plugin.ts";
+import type { EventBus } from "./events/bus.ts";
 import type { PluginHandle } from "./handle.ts";
 import type { LogSink, PluginLog } from "./logs/record.ts";
 import { createLogSink } from "./logs/sink.ts";
 import { RunningHost } from "./running_host.ts";
+import { requireUnique } from "./services/registry.ts";
+import type { Settings } from "./settings.ts";
 import type { SuperviseOptions } from "./supervise/options.ts";
 import { requireCallable } from "./slot_errors.ts";
 import type { PluginStatus } from "./status.ts";
@@ -78,6 +83,15 @@ export interface Host {
    * @throws {PluginError} "host.unknown_plugin", or the error for which it was rejected.
    */
   get(name: string): PluginHandle;
+  /** Events between the application and its plugins. */
+  readonly events: EventBus;
+  /** What the application wants its plugins to know. */
+  readonly settings: Settings;
+  /**
+   * Offers plugins a service: its commands are called as `<service>.<command>` by those whose `grants` name them, until it is disposed.
+   * @throws {TypeError} when the name is none, or is taken; `kv`, `log`, `events`, `settings` and `registry` are the host's own.
+   */
+  provide(service: string, commands: Commands): Disposable;
   /** Starts a plugin, a stopped one too, and resolves when it can be called. */
   start(name: string, options?: StartOptions): Promise<PluginHandle>;
   /** Stops a plugin: open calls finish, then its whole process group ends. Calls are refused until `start()`. */
@@ -142,7 +156,14 @@ export async function openHostFrom(
     log(notice(plugin, `The checksum of plugin "${plugin}" is not applied while it is watched`, "verify.not_applied"));
     return await verifyPlugin(withoutChecksum(spec));
   };
-  const host = new RunningHost(name, plugins, { options, log, readPlugin });
+  requireUnique(plugins.verified.map(({ spec }) => ({ name: spec.name, provides: spec.provides, isGone: false })));
+  const host = new RunningHost(name, plugins, {
+    options,
+    log,
+    readPlugin,
+    stateDir: resolve(config.folder, config.stateDir),
+    durable: config.events.durable,
+  });
   const onAbort = () => host.close().catch((error) => log({ ...notice("", messageOf(error), "host.closed"), level: "error" }));
   options.signal?.addEventListener("abort", onAbort, { once: true });
   return host;

@@ -11,6 +11,7 @@ import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
 import { SHUTDOWN } from "../protocol/reserved.ts";
 import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
+import type { Pass } from "./services/back_channel.ts";
 import { SOCKET } from "./drivers.ts";
 import { parseLogLine } from "./logs/parse.ts";
 import type { LogSink } from "./logs/record.ts";
@@ -58,6 +59,8 @@ export interface LaunchContext {
   readonly log: LogSink;
   /** Ends what is started when the host cannot. */
   readonly guardian: Guardian;
+  /** Lets a launch call the host, where the plugin is granted something. */
+  readonly issue: (spec: PluginSpec) => Promise<Pass | undefined>;
 }
 
 /** How often a plugin gets another free port when somebody else took the one chosen for it. */
@@ -116,7 +119,8 @@ async function launchOn(
   const socketLine = Promise.withResolvers<ReadyLine>();
   const started = performance.now();
   let socket: string | undefined; // For what the plugin leaves behind when it is killed.
-  const env = pluginEnvironment(spec, token, await makeDataDir(spec));
+  const pass = await context.issue(spec);
+  const env = { ...pluginEnvironment(spec, token, await makeDataDir(spec)), ...pass?.environment };
   const running = await spawnProcess({
     plugin: spec.name,
     program,
@@ -132,8 +136,12 @@ async function launchOn(
         if (ready.socket !== undefined && socket === undefined) guardSocket(socket = ready.socket, context.guardian);
       } else context.log(parseLogLine(line, { plugin: spec.name, stream }));
     },
+  }).catch((error) => {
+    pass?.revoke();
+    throw error;
   });
-  const removeSockets = async () => {
+  const cleanUp = async () => {
+    pass?.revoke();
     if (spec.socket && socket === undefined) await removeUnsaidSockets(running.pid, env["TMPDIR"] ?? tmpdir());
     await removeSocket(socket, context.guardian);
   };
@@ -159,10 +167,10 @@ async function launchOn(
     if (spec.config !== undefined && !connection.features.includes("init")) {
       noticesOf(spec, context.log)('It does not take the config that its configuration has for it: it lacks the feature "init"');
     }
-    return createLaunch(spec, running, connection, { log: context.log, onExit: removeSockets });
+    return createLaunch(spec, running, connection, { log: context.log, onExit: cleanUp });
   } catch (error) {
     await killGroup(running);
-    await removeSockets();
+    await cleanUp();
     throw error;
   }
 }

@@ -4,9 +4,12 @@
  */
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
+import type { Commands } from "../protocol/plugin.ts";
 import { bounded } from "./bounded.ts";
 import type { PluginSpec } from "./discover.ts";
 import { DRIVERS, preloadDriver } from "./drivers.ts";
+import { createCaller } from "./call.ts";
+import type { EventBus } from "./events/bus.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";
 import { healthOfHost } from "./health.ts";
 import type { Host, OpenHostOptions, ReloadOptions, StartOptions, StopOptions, Verification } from "./host.ts";
@@ -15,12 +18,14 @@ import type { LogSink } from "./logs/record.ts";
 import { Guardian } from "./process/guardian.ts";
 import { replayRecord } from "./replay.ts";
 import type { ApproveLaunch } from "./replacement.ts";
+import { HostServices, type Member as ServedMember, providerOf } from "./services/host_services.ts";
+import { requireUnique } from "./services/registry.ts";
+import type { Settings } from "./settings.ts";
 import { Slot, type StartLaunch } from "./slot.ts";
 import { type PluginStatus, statusFromSlot } from "./status.ts";
 import type { VerifiedPlugin } from "./verify.ts";
 
-interface Member {
-  readonly slot: Slot;
+interface Member extends ServedMember {
   readonly handle: PluginHandle;
 }
 
@@ -30,6 +35,10 @@ export interface HostParts {
   readonly log: LogSink;
   /** Reads the configuration again, for one plugin. */
   readonly readPlugin: (name: string) => Promise<VerifiedPlugin>;
+  /** Where the host keeps what is to stay. */
+  readonly stateDir: string;
+  /** Patterns of the durable topics. */
+  readonly durable: readonly string[];
 }
 
 /** What `openHost` gives. */
@@ -40,9 +49,11 @@ export class RunningHost implements Host {
   readonly #log: LogSink;
   readonly #readPlugin: HostParts["readPlugin"];
   readonly #guardian: Guardian;
+  readonly #services: HostServices;
+  #toldStart = false;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string, { verified, disabled, rejected }: Verification, { options, log, readPlugin }: HostParts) {
+  constructor(name: string, { verified, disabled, rejected }: Verification, { options, log, readPlugin, stateDir, durable }: HostParts) {
     const drivers = new Map<string, Driver>([...DRIVERS, ...Object.entries(options.drivers ?? {})]);
     this.name = name;
     this.rejected = rejected;
@@ -51,18 +62,41 @@ export class RunningHost implements Host {
     const guardian = this.#guardian = new Guardian(name);
     const start: StartLaunch = (plugin, signal) => {
       preloadDriver(drivers.get(plugin.spec.commType));
-      return startLaunch(plugin, { drivers, log, guardian }, signal);
+      return startLaunch(plugin, { drivers, log, guardian, issue: (spec) => services.issue(spec) }, signal);
     };
+    const services = this.#services = new HostServices({
+      host: name,
+      stateDir,
+      durable,
+      member: (plugin) => this.#member(plugin),
+      members: () => this.#members,
+      log,
+      guardian,
+    });
     const createMember = (spec: PluginSpec, plugin?: VerifiedPlugin): [string, Member] => {
       const slot = new Slot(spec, plugin, { start, supervision: options.supervise ?? true });
-      return [spec.name, { slot, handle: createHandle(spec.name, slot) }];
+      const caller = createCaller(spec.name, slot);
+      return [spec.name, { slot, caller, handle: createHandle(spec.name, slot, caller) }];
     };
     const members = verified.map((plugin) => createMember(plugin.spec, plugin));
     this.#members = new Map([...members, ...disabled.map((spec) => createMember(spec))]);
+    for (const [plugin, member] of this.#members) services.follow(plugin, member);
   }
 
   get plugins(): readonly PluginStatus[] {
     return [...this.#members.values()].map(({ slot }) => statusFromSlot(slot));
+  }
+
+  get events(): EventBus {
+    return this.#services.events;
+  }
+
+  get settings(): Settings {
+    return this.#services.settings;
+  }
+
+  provide(service: string, commands: Commands): Disposable {
+    return this.#services.provide(service, commands);
   }
 
   get(name: string): PluginHandle {
@@ -71,6 +105,7 @@ export class RunningHost implements Host {
 
   async start(name: string, options: StartOptions = {}): Promise<PluginHandle> {
     const { slot, handle } = this.#member(name);
+    this.#requireFree(slot);
     await startSlot(slot, options);
     return handle;
   }
@@ -83,7 +118,7 @@ export class RunningHost implements Host {
     const slots = [...this.#members.values()].map(({ slot }) => slot);
     const always = slots.filter(({ spec }) => spec.enabled && spec.idleTimeMs === undefined);
     const starts = inTurns(always, async (slot) => {
-      const started = startSlot(slot, {});
+      const started = Promise.resolve().then(() => this.#requireFree(slot)).then(() => startSlot(slot, {}));
       await (options.bestEffort === true ? started.catch((error: unknown) => this.#logFailure(slot.spec.name, error)) : started);
     });
     try {
@@ -92,6 +127,8 @@ export class RunningHost implements Host {
       await this.stopAll();
       throw error;
     }
+    if (!this.#toldStart) this.#services.notifyStarted();
+    this.#toldStart = true;
   }
 
   async reload(name: string, options: ReloadOptions = {}): Promise<void> {
@@ -101,7 +138,7 @@ export class RunningHost implements Host {
     const approve: ApproveLaunch | undefined = replay === undefined ? undefined : async (launch, spec, bound) => {
       await replayRecord(replay, { launch, spec, signal: bound });
     };
-    await slot.reload(() => this.#readPlugin(name), { signal, approve });
+    await slot.reload(async () => this.#requireUnique(await this.#readPlugin(name)), { signal, approve });
   }
 
   async health(): Promise<Readonly<Record<string, string | null>>> {
@@ -109,15 +146,55 @@ export class RunningHost implements Host {
   }
 
   async stopAll(options: StopOptions = {}): Promise<void> {
-    await this.#each((slot) => slot.stop(graceMs(options)), "stop");
+    const graceful = graceMs(options);
+    if (graceful > 0) await this.#services.notifyStopping();
+    await this.#each((slot) => slot.stop(graceful), "stop");
   }
 
   close(): Promise<void> {
-    return this.#closing ??= this.#each((slot) => slot.close(Infinity), "close").finally(() => this.#guardian.close());
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#services.notifyStopping();
+      await this.#each((slot) => slot.close(Infinity), "close");
+    } finally {
+      await this.#services.close();
+      await this.#guardian.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** While a plugin was gone another one may have taken over what it provides. */
+  #requireFree({ spec, state }: Slot): void {
+    const others = [...this.#members.values()].map(({ slot }) => providerOf(slot)).filter((each) =>
+      each.name !== spec.name && !each.isGone
+    );
+    for (const capability of spec.provides) {
+      const owner = others.find(({ provides }) => provides.includes(capability));
+      if (owner === undefined || state.kind === "inactive") continue;
+      throw new PluginError(
+        "host.duplicate",
+        `Cannot start plugin "${spec.name}": "${capability}" is provided by plugin "${owner.name}" now`,
+        {
+          plugin: spec.name,
+          hint: `Stop "${owner.name}" first`,
+        },
+      );
+    }
+  }
+
+  /** A reload may bring what another plugin provides already. */
+  #requireUnique(plugin: VerifiedPlugin): VerifiedPlugin {
+    const others = [...this.#members.values()].filter(({ slot }) => slot.spec.name !== plugin.spec.name).map(({ slot }) =>
+      providerOf(slot)
+    );
+    requireUnique([...others, { name: plugin.spec.name, provides: plugin.spec.provides, isGone: false }]);
+    return plugin;
   }
 
   #logFailure(plugin: string, error: unknown): void {

@@ -6,6 +6,7 @@ import process from "node:process";
 import { DEFAULT_MAX_PAYLOAD_BYTES, type Dialect } from "../protocol/caller.ts";
 import { VARIABLES } from "../protocol/environment.ts";
 import { isLoopbackName } from "../protocol/endpoint.ts";
+import type { WayBack } from "./outside.ts";
 
 /** The wires that a plugin can serve. */
 export type CommType = "rest" | "grpc" | "connect";
@@ -41,6 +42,10 @@ export interface SettledOptions {
   readonly maxPayloadBytes: number;
   /** The launch's secret, when a host started us. */
   readonly token: string | undefined;
+  /** What the plugin is called in the host's configuration; `""` without a host. */
+  readonly pluginName: string;
+  /** The way back to the host, where it grants something. */
+  readonly wayBack: WayBack | undefined;
   /** The versions of the contract that the host speaks; `undefined` when nobody said, as when started by hand. */
   readonly hostProtocols: readonly number[] | undefined;
 }
@@ -73,6 +78,8 @@ export function settleOptions(given: ServeOptions, args: readonly string[] = pro
     port: given.port ?? portFromText(lastFlag(args, "port")),
     maxPayloadBytes: given.maxPayloadBytes ?? bytesFromText(environment.maxPayload),
     token,
+    pluginName: environment.plugin ?? "",
+    wayBack: wayBackFrom(environment),
     hostProtocols: environment.protocol?.split(",").map(Number),
   };
 }
@@ -85,6 +92,11 @@ export function lastFlag(args: readonly string[], name: string): string | undefi
     else if (arg.startsWith(`--${name}=`) || arg.startsWith(`-${name}=`)) found = arg.slice(arg.indexOf("=") + 1);
   }
   return found;
+}
+
+function wayBackFrom({ hostUrl, hostSocket, hostToken }: Environment): WayBack | undefined {
+  if (hostUrl === undefined || hostToken === undefined) return undefined;
+  return { url: hostUrl, socket: hostSocket === "" ? undefined : hostSocket, token: hostToken };
 }
 
 type Environment = { readonly [K in keyof typeof VARIABLES]: string | undefined };

@@ -7,10 +7,13 @@ import { createDispatcher } from "../protocol/dispatch.ts";
 import { messageOf } from "../protocol/errors.ts";
 import type { Plugin } from "../protocol/plugin.ts";
 import { formatVersionLine } from "../protocol/ready_line.ts";
+import { createPluginService } from "../protocol/plugin_service.ts";
 import { PROTOCOL_VERSION, SOCKET_FEATURE } from "../protocol/reserved.ts";
-import type { Server, ServerOptions } from "../protocol/server.ts";
+import type { Server, ServerOptions, Service } from "../protocol/server.ts";
 import { announce, announceSocket } from "./announce.ts";
+import { writeLog } from "./log.ts";
 import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
+import { createOutside } from "./outside.ts";
 import { endProcess, watchForStop } from "./stop.ts";
 
 /** A plugin that listens. */
@@ -36,19 +39,27 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
     await new Promise<never>(() => {});
   }
   const end = () => void (options.signal === undefined ? close().then(endProcess) : close());
-  const dispatcher = createDispatcher(plugin, end);
-  const shared = { ...settled, dispatcher, hosts: plugin.hosts ?? [] };
-  const socket = await openSocket(shared);
+  const outside = createOutside(settled.pluginName, settled.wayBack, settled.maxPayloadBytes);
+  const dispatcher = createDispatcher(plugin, {
+    onShutdown: end,
+    outside,
+    log: (level, message, values = {}) => writeLog(level, message, values),
+  });
+  const shared = { dispatcher, hosts: plugin.hosts ?? [], token: settled.token, maxPayloadBytes: settled.maxPayloadBytes };
+  const socket = await openSocket(settled, createPluginService(shared));
   // A host that takes the socket need not wait until everything else is loaded.
   if (socket !== undefined) announceSocket(settled, socket.address);
   const features = socket === undefined ? dispatcher.features : [...dispatcher.features, SOCKET_FEATURE];
-  const opening = listen(settled, options, () => SERVERS[settled.commType]({ ...shared, features }), socket);
+  const { dialect, listen: place, port } = settled;
+  const service = Object.assign(createPluginService({ ...shared, features }), { dialect, listen: place, port });
+  const opening = listen(settled, options, () => SERVERS[settled.commType](service), socket);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
     await dispatcher.drain();
     const server = opening.catch(() => undefined); // The author sees its failure.
     await Promise.all([server.then((opened) => opened?.close()), socket?.close()]);
+    await outside.close();
     unwatch();
     finish();
   };
@@ -70,10 +81,10 @@ const SERVERS: Readonly<Record<CommType, (options: ServerOptions) => Promise<Ser
 };
 
 /** The quick way for a host that knows it. Without a temporary folder to put it into, the plugin is called over its own wire. */
-async function openSocket(options: ServerOptions & SettledOptions): Promise<Server | undefined> {
-  if (options.hostProtocols === undefined) return undefined;
+async function openSocket({ hostProtocols }: SettledOptions, service: Service): Promise<Server | undefined> {
+  if (hostProtocols === undefined) return undefined;
   const { openSocketServer } = await import("../protocol/socket/server.ts");
-  return await openSocketServer(options).catch(() => undefined);
+  return await openSocketServer(service).catch(() => undefined);
 }
 
 function settleOrExit(options: ServeOptions): SettledOptions {

@@ -35,6 +35,12 @@ export interface CallOptions {
 export interface AttemptOptions extends CallOptions {
   /** Which try of the call this is, from 1. */
   readonly attempt?: number;
+  /** The plugin for which the host makes the call; absent for the application's own. */
+  readonly from?: string;
+  /** The plugin that a host is asked to call; absent for its services. */
+  readonly target?: string;
+  /** Through how many plugins the call has come; absent for none. */
+  readonly hops?: number;
   /** In place of `signal`, for a driver that `takesGiveUp`: takes what is to be done when nobody waits any more, with the reason. */
   readonly onGiveUp?: (callback: (reason: unknown) => void) => void;
 }
@@ -62,6 +68,8 @@ export interface DriverOptions {
   readonly maxPayloadBytes: number;
   /** Features that the config adds to those that the plugin lists itself. */
   readonly features?: readonly string[];
+  /** Whether the other side is a host, whose own codes are believed. Default: false, a plugin. */
+  readonly isHost?: boolean;
   /** Takes what looks wrong and is no error, for the log; each driver says the same thing once. */
   readonly onNotice?: (message: string) => void;
 }

@@ -17,6 +17,12 @@ export const VARIABLES = {
   token: "POLYPLUG_TOKEN",
   /** A folder of the plugin's own that stays between launches. */
   dataDir: "POLYPLUG_DATA_DIR",
+  /** Where the host's services are, as REST; only where the plugin is granted something. */
+  hostUrl: "POLYPLUG_HOST_URL",
+  /** The same on the framed socket, `unix:/path`. */
+  hostSocket: "POLYPLUG_HOST_SOCKET",
+  /** The launch's secret for them. */
+  hostToken: "POLYPLUG_HOST_TOKEN",
   /** The host's payload limit in bytes. */
   maxPayload: "POLYPLUG_MAX_PAYLOAD",
 } as const;

@@ -6,7 +6,8 @@ import { isLoopbackName } from "./endpoint.ts";
 import { type PluginError, refusal } from "./errors.ts";
 import { HEADERS } from "./headers.ts";
 import { equalsSecret } from "./proof.ts";
-import type { PluginService } from "./server.ts";
+import type { PluginServiceOptions } from "./plugin_service.ts";
+import type { Service } from "./server.ts";
 
 /** Gives a header of the request by its lower-case name. */
 export type HeaderOf = (name: string) => string | null | undefined;
@@ -21,13 +22,13 @@ export function checkOrigin(header: HeaderOf, listen: string): void {
   if (!isLoopbackName(name)) throw refusal("exec.forbidden", `The Host header is "${name}", not localhost, 127.0.0.1 or [::1]`);
 }
 
-export function checkToken(header: HeaderOf, { token }: Pick<PluginService, "token">): void {
+export function checkToken(header: HeaderOf, { token }: Pick<PluginServiceOptions, "token">): void {
   if (token === undefined) return;
   const given = header(HEADERS.authorization) ?? "";
   if (!equalsSecret(given, `Bearer ${token}`)) throw refusal("exec.unauthenticated", "The call does not carry this launch's token");
 }
 
-export function checkHost(header: HeaderOf, { hosts, token }: Pick<PluginService, "hosts" | "token">): void {
+export function checkHost(header: HeaderOf, { hosts, token }: Pick<PluginServiceOptions, "hosts" | "token">): void {
   if (hosts.length === 0) return;
   const host = header(HEADERS.host) ?? undefined;
   if (host === undefined && token === undefined) return;
@@ -38,7 +39,7 @@ export function checkHost(header: HeaderOf, { hosts, token }: Pick<PluginService
 }
 
 /** Keeps out a payload over the limit. */
-export function checkPayload(payload: Uint8Array, { maxPayloadBytes }: Pick<PluginService, "maxPayloadBytes">): void {
+export function checkPayload(payload: Uint8Array, { maxPayloadBytes }: Pick<Service, "maxPayloadBytes">): void {
   if (payload.length > maxPayloadBytes) throw tooLarge(maxPayloadBytes);
 }
 

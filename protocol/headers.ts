@@ -4,6 +4,8 @@
  */
 import type { AttemptOptions, Identity } from "./caller.ts";
 import { MAX_TIMER_MS } from "./deadlines.ts";
+import type { DispatchRequest } from "./dispatch.ts";
+import type { HeaderOf } from "./guard.ts";
 import { PROTOCOL_VERSION } from "./reserved.ts";
 
 /** Header names, lower-case as HTTP libraries give them. */
@@ -17,6 +19,10 @@ export const HEADERS = {
   nonce: "x-polyplug-nonce",
   proof: "x-polyplug-proof",
   command: "x-command",
+  /** The plugin that makes the call through the host. */
+  from: "x-polyplug-from",
+  /** Through how many plugins the call has come already. */
+  hops: "x-polyplug-hops",
   authorization: "authorization",
 } as const;
 
@@ -28,8 +34,15 @@ export function callHeaders(host: string, token: string | undefined, options: At
     [HEADERS.attempt]: String(options.attempt ?? 1),
   };
   if (options.traceparent !== undefined) headers[HEADERS.traceparent] = options.traceparent;
+  addPassage(headers, options);
   if (token !== undefined) headers[HEADERS.authorization] = `Bearer ${token}`;
   return headers;
+}
+
+/** Says, of a call that the host makes for a plugin, for which one and through how many it has come. */
+export function addPassage(headers: Record<string, string>, { from, hops }: AttemptOptions): void {
+  if (from !== undefined) headers[HEADERS.from] = from;
+  if (hops !== undefined) headers[HEADERS.hops] = String(hops);
 }
 
 /** The milliseconds that a call may still take, as wires write them: whole, at least 1; `undefined` when there is no limit that fits. */
@@ -42,6 +55,29 @@ export function timeoutFromHeader(value: string | null | undefined): number | un
   const timeoutMs = Number(value ?? Number.NaN);
   return Number.isInteger(timeoutMs) && timeoutMs >= 1 && timeoutMs <= MAX_TIMER_MS ? timeoutMs : undefined;
 }
+
+/** A call with what its headers say of it. */
+export function requestFromHeaders(
+  header: HeaderOf,
+  call: Pick<DispatchRequest, "command" | "payload" | "target" | "signal" | "timeoutMs">,
+): DispatchRequest {
+  return {
+    ...call,
+    requestId: header(HEADERS.requestId) ?? crypto.randomUUID(),
+    traceparent: header(HEADERS.traceparent) ?? undefined,
+    from: header(HEADERS.from) ?? header(HEADERS.host) ?? "",
+    hops: hopsFromHeader(header(HEADERS.hops)),
+  };
+}
+
+/** Reads through how many plugins a call has come; what is no whole number is none. */
+export function hopsFromHeader(value: string | null | undefined): number {
+  const hops = Number(value ?? 0);
+  return Number.isInteger(hops) && hops >= 0 ? Math.min(hops, MOST_HOPS_WRITTEN) : 0;
+}
+
+/** What a byte holds; the host refuses long before. */
+const MOST_HOPS_WRITTEN = 255;
 
 /** The header by which a plugin says that it knows polyplug. */
 export function formatIdentity(features: readonly string[]): string {

@@ -3,7 +3,9 @@
  * @module
  */
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "./caller.ts";
-export { codeFromPlugin } from "./dispatch.ts";
+export { codeFromPlugin } from "./peer_error.ts";
 export type { Channel, Endpoint } from "./endpoint.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "./errors.ts";
-export type { Awaitable, CommandInfo, Commands, Health, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";
+export { type Codec, type Command, command, type InferInput, type InferOutput, type Schema, type Schemas } from "./command.ts";
+export type { PluginEvent } from "./event.ts";
+export type { Awaitable, CommandInfo, Commands, Health, LogLevel, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";

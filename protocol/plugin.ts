@@ -2,7 +2,9 @@
  * What a plugin is, as its author writes it down: a name, a version and commands.
  * @module
  */
-import type { Bytes } from "./caller.ts";
+import type { Bytes, Caller } from "./caller.ts";
+import type { Command } from "./command.ts";
+import type { PluginEvent } from "./event.ts";
 
 /** A value, or a promise of it. */
 export type Awaitable<T> = T | Promise<T>;
@@ -13,11 +15,25 @@ export interface PluginContext {
   readonly signal: AbortSignal;
   /** The same for each try of a call. */
   readonly requestId: string;
-  /** The host's name, or `""` when the caller did not say. */
+  /** The W3C trace context of the call, as it came. */
+  readonly traceparent: string | undefined;
+  /** The host's name, or that of the plugin for which the host makes the call; `""` when the caller did not say. */
   readonly from: string;
   /** The bytes of `config` in the host's configuration, as `init` got them; none when it has none. */
   readonly config: Bytes;
+  /**
+   * The host's services, for which the host's configuration has `grants`. A call made before the handler has answered has no more time
+   * than the handler, ends with it, and carries its `requestId` and trace.
+   */
+  readonly host: Caller;
+  /** Another plugin of the host, called through it; the grant names the commands. */
+  plugin(name: string): Caller;
+  /** Writes a record to stderr, as one line of JSON, which the host hands to the application's `onLog`. */
+  log(level: LogLevel, message: string, values?: Readonly<Record<string, unknown>>): void;
 }
+
+/** How much a record matters. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** What is wrong with each part of a plugin, by the part's name; `null` for a part that is well. */
 export type Health = Readonly<Record<string, string | null>>;
@@ -26,7 +42,7 @@ export type Health = Readonly<Record<string, string | null>>;
 export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array>;
 
 /** Handlers by command name. */
-export type Commands = Readonly<Record<string, RawHandler>>;
+export type Commands = Readonly<Record<string, RawHandler | Command>>;
 
 /** A plugin as `definePlugin` checks it. */
 export interface Plugin<C extends Commands = Commands> {
@@ -47,6 +63,13 @@ export interface Plugin<C extends Commands = Commands> {
    * at each start anew. What it throws fails the start with that message.
    */
   init?(config: Bytes, ctx: PluginContext): Awaitable<void>;
+  /**
+   * What it does on events, by patterns of their topics (`*` is one word, `#` any number). An event is acknowledged when every handler
+   * whose pattern fits has ended; one that throws gets it again. The host's configuration says in `subscribes` which it may get at all.
+   */
+  readonly on?: Readonly<Record<string, (event: PluginEvent, ctx: PluginContext) => Awaitable<void>>>;
+  /** What it does at intervals, the first time at once; the host counts them, and `tick` in its configuration wins. Never two at a time. */
+  readonly tick?: { readonly everyMs: number; run(ctx: PluginContext): Awaitable<void> };
   /** Tells how its parts are, a database's connection for example; `host.health()` asks. Default: it is well when it answers. */
   health?(ctx: PluginContext): Awaitable<Health>;
 }
@@ -77,6 +100,8 @@ export interface PluginInfo {
   readonly commands: readonly CommandInfo[];
   /** Event patterns that it listens to. */
   readonly subscribes: readonly string[];
+  /** How often it wants a tick, in milliseconds. */
+  readonly tickMs?: number;
   /** The only hosts that may call it; empty when every host may. */
   readonly hosts: readonly string[];
   /** The versions of the application's API that it works with. */
@@ -90,7 +115,8 @@ export function infoFromPlugin(plugin: Plugin): PluginInfo {
     version: plugin.version,
     ...(plugin.description === undefined ? {} : { description: plugin.description }),
     commands: Object.keys(plugin.commands).sort().map((name) => ({ name })),
-    subscribes: [],
+    subscribes: Object.keys(plugin.on ?? {}).sort(),
+    ...(plugin.tick === undefined ? {} : { tickMs: plugin.tick.everyMs }),
     hosts: plugin.hosts ?? [],
     ...(plugin.api === undefined ? {} : { api: plugin.api }),
   };

@@ -15,10 +15,12 @@ export const SHUTDOWN = "polyplug.shutdown";
 
 /** Gives the plugin its configuration, before any other call; feature `init`. */
 export const INIT = "polyplug.init";
+/** Brings an event; the answer acknowledges it; feature `event`. */
+export const EVENT = "polyplug.event";
 /** Says which parts of the plugin are not well, as JSON; feature `health`. */
 export const HEALTH = "polyplug.health";
 
-/** What our own plugins know beyond ping and exec; one that can tell its health says `health` too. */
+/** What our own plugins know beyond ping and exec; one that can tell its health says `health` too, one that listens to events `event`. */
 export const FEATURES: readonly string[] = ["cancel", "info", "init", "raw", "shutdown"];
 
 /** That the ready line offers the framed socket. */

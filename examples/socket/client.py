@@ -51,7 +51,7 @@ class Client:
         number, name, done, answer = next(self.numbers), command.encode(), threading.Event(), []
         self.waiting[number] = lambda *what: (answer.extend(what), done.set())
         # Milliseconds left, attempt, then request id, trace and command, each behind its length.
-        self.send(CALL, number, struct.pack(">IBBBB", timeout_ms, 1, 0, 0, len(name)) + name + payload)
+        self.send(CALL, number, struct.pack(">IBBBBBB", timeout_ms, 1, 0, 0, 0, 0, len(name)) + name + payload)
         if not done.wait(timeout_ms / 1000): raise PluginError("caller.timeout", f"No answer within {timeout_ms} ms")
         kind, body = answer
         if kind == RESULT: return body

@@ -55,7 +55,7 @@ def serve(connection):
         elif kind == PING: send(PONG, number)
         elif kind == CALL and not trusted: send(ERROR, number, b"\x14exec.unauthenticatedThe call needs the token")
         elif kind == CALL:
-            (request_id, trace, command), at = texts(body, 5, 3)
+            (request_id, trace, plugin, command), at = texts(body, 6, 4)
             if at > len(body): break
             elif len(body) - at > LIMIT: send(ERROR, number, b"\x0eexec.too_largeThe payload is over the limit")
             else: threading.Thread(target=run, args=(send, number, command, body[at:]), daemon=True).start()

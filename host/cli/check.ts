@@ -7,6 +7,8 @@ import { checkConfig, type Finding as ConfigFinding, type HostConfig } from "../
 import { discoverPlugins, type PluginSpec } from "../discover.ts";
 import { DRIVERS } from "../drivers.ts";
 import { verifyPlugin } from "../verify.ts";
+import { requireUnique } from "../services/registry.ts";
+import { accessOf, describeAccess, hasAccess } from "./access.ts";
 import { answer, type CliContext, EXIT, paint } from "./context.ts";
 import { errorAsData } from "./failure.ts";
 import { findConfig } from "./configuration.ts";
@@ -25,12 +27,17 @@ export async function check(context: CliContext): Promise<number> {
   const source = await findConfig(context);
   const { config, errors } = checkedConfig(source);
   const specs = config === undefined ? [] : specsOf(config, context.options.host);
-  const ofPlugins = await Promise.all(specs.map(findingsOf));
+  const ofPlugins = [
+    ...await Promise.all(specs.map(findingsOf)),
+    ...(config === undefined ? [] : [capabilityFindings(config, context.options.host)]),
+  ];
   const findings = [...errors, ...(config?.warnings ?? []).map((each) => configFinding("warning", each)), ...ofPlugins.flat()];
   const count = (level: Finding["level"]) => findings.filter((each) => each.level === level).length;
   const sums = { plugins: specs.length, errors: count("error"), warnings: count("warning") };
-  answer(context, { config: source.path, ...sums, findings }, () => [
+  const access = Object.fromEntries(specs.filter(hasAccess).map((spec) => [spec.name, accessOf(spec)]));
+  answer(context, { config: source.path, ...sums, findings, access }, () => [
     ...findings.flatMap((each) => linesOf(context, each)),
+    ...specs.filter(hasAccess).map((spec) => visible(describeAccess(spec))),
     `${source.path}: ${plural(sums.plugins, "plugin")}, ${plural(sums.errors, "error")}, ${plural(sums.warnings, "warning")}`,
   ]);
   return sums.errors > 0 ? EXIT.failed : EXIT.done;
@@ -70,6 +77,20 @@ async function verifyFindings(spec: PluginSpec): Promise<readonly Finding[]> {
     if (!isPluginError(error)) throw error;
     return [findingFrom("error", error)];
   }
+}
+
+/** What two plugins of one host both provide; several hosts may have a provider each. */
+function capabilityFindings(config: HostConfig, host: string | undefined): readonly Finding[] {
+  const hosts = host === undefined ? [...config.hosts.keys()] : [host].filter((name) => config.hosts.has(name));
+  return hosts.flatMap((name) => {
+    const enabled = discoverPlugins(config, name).filter((spec) => spec.enabled);
+    try {
+      requireUnique(enabled.map(({ name, provides }) => ({ name, provides, isGone: false })));
+      return [];
+    } catch (error) {
+      return [findingFrom("error", error)];
+    }
+  });
 }
 
 function driverFindings({ name, commType }: PluginSpec): readonly Finding[] {

@@ -8,7 +8,18 @@ import * as v from "valibot";
 import { PluginError } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
 import type { ConfigInput, ConfigSource } from "./locate.ts";
-import { EVENTS, HOST, isTable, META, PLUGIN, type PluginTable, SETTINGS, type TableSchema, WITHOUT_EFFECT } from "./schema.ts";
+import {
+  EVENTS,
+  type EventsTable,
+  HOST,
+  isTable,
+  META,
+  PLUGIN,
+  type PluginTable,
+  SETTINGS,
+  type TableSchema,
+  WITHOUT_EFFECT,
+} from "./schema.ts";
 
 /** The whole configuration, checked. */
 export interface HostConfig {
@@ -20,6 +31,8 @@ export interface HostConfig {
   readonly allowUnverified: boolean;
   /** Where data folders are kept, as written. */
   readonly stateDir: string;
+  /** How events are kept and given out. */
+  readonly events: EventsTable;
   /** Plugins by name, in the order of the file. */
   readonly plugins: ReadonlyMap<string, PluginTable>;
   /** The plugins that each host may use. */
@@ -65,12 +78,14 @@ export function checkConfig(source: ConfigSource): CheckedConfig {
   const read = createReader(errors, warnings);
   read.unknownKeys("", content, ["meta", "settings", "plugins", "hosts", "events"]);
   read.table("meta", META, content["meta"] ?? {});
-  read.table("events", EVENTS, content["events"] ?? {});
+  const events = read.table("events", EVENTS, content["events"] ?? {});
   const settings = read.table("settings", SETTINGS, content["settings"] ?? {});
   const plugins = read.tables("plugins", PLUGIN, content["plugins"]);
   const hosts = read.tables("hosts", HOST, content["hosts"]);
-  if (content["events"] !== undefined) warnings.push({ path: "events", message: WITHOUT_EFFECT_YET });
-  for (const [name, plugin] of plugins) checkEffect(`plugins.${name}`, plugin, warnings);
+  for (const [name, plugin] of plugins) {
+    checkEffect(`plugins.${name}`, plugin, warnings);
+    checkGrants(`plugins.${name}.grants.plugins`, plugin, { known: entriesOf(content["plugins"]).map(([each]) => each), warnings });
+  }
   // What is written is asked, not what was parsed, so that a fault of type hides no other finding.
   for (const [name, plugin] of entriesOf(content["plugins"])) if (isTable(plugin)) checkCommand(`plugins.${name}`, plugin, errors);
   const known = entriesOf(content["plugins"]).map(([name]) => name);
@@ -82,6 +97,7 @@ export function checkConfig(source: ConfigSource): CheckedConfig {
     folder: source.folder,
     allowUnverified: settings?.allow_unverified ?? false,
     stateDir: settings?.state_dir ?? "state",
+    events: events ?? { durable: [] },
     plugins,
     hosts: new Map([...hosts].map(([name, host]) => [name, host.plugins])),
     warnings,
@@ -197,6 +213,13 @@ const WITHOUT_EFFECT_YET = "is understood, but has no effect in this version";
 function checkEffect(path: string, plugin: PluginTable, warnings: Finding[]): void {
   for (const key of WITHOUT_EFFECT.filter((candidate) => plugin[candidate] !== undefined)) {
     warnings.push({ path: `${path}.${key}`, message: WITHOUT_EFFECT_YET });
+  }
+}
+
+/** No error, since the other one may be registered later. */
+function checkGrants(path: string, { grants }: PluginTable, { known, warnings }: { known: readonly string[]; warnings: Finding[] }): void {
+  for (const name of Object.keys(grants.plugins).filter((each) => !known.includes(each))) {
+    warnings.push({ path: `${path}.${name}`, message: "is not among the plugins, so that nothing can be called there" });
   }
 }
 

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import type { Dialect } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
+import { isPattern } from "../../protocol/topics.ts";
 import { isApiRange } from "../api_version.ts";
 
 const text = v.pipe(v.string("must be a string"), v.nonEmpty("must not be empty"));
@@ -49,6 +50,11 @@ const address = v.pipe(
   v.check((value) => endpointFromAddress(value) !== undefined, ADDRESS),
 );
 const environmentTable = v.pipe(v.custom(isTable, "must be a table of strings"), v.record(v.string(), v.string("must be a string")));
+const pattern = v.pipe(
+  v.string("must be a string"),
+  v.check(isPattern, 'must be a pattern: words of letters, digits, "_" or "-", "*" or "#", joined by dots'),
+);
+const patterns = v.array(pattern, "must be a list of strings");
 const overflow = v.picklist(["drop-oldest", "drop-newest", "block"], 'must be "drop-oldest", "drop-newest" or "block"');
 const capability = v.pipe(v.string("must be a string"), v.regex(/^[^@\s]+@\d+\.\d+\.\d+\S*$/, 'must have the form "name@1.2.3"'));
 
@@ -63,14 +69,14 @@ const restart = tableOf({
 });
 const stop = tableOf({ shutdown: v.optional(seconds), stdin: v.optional(seconds), term: v.optional(seconds) });
 const grants = tableOf({
-  services: v.optional(texts),
-  publish: v.optional(texts),
-  plugins: v.optional(v.pipe(v.custom(isTable, "must be a table of lists"), v.record(v.string(), texts))),
+  services: v.optional(patterns, []),
+  publish: v.optional(patterns, []),
+  plugins: v.optional(v.pipe(v.custom(isTable, "must be a table of lists"), v.record(v.string(), patterns)), {}),
 });
 const eventQueue = {
   queue: v.optional(count),
   overflow: v.optional(overflow),
-  ack_timeout: v.optional(seconds),
+  ack_timeout: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds"))),
   max_attempts: v.optional(count),
   own: v.optional(flag),
 };
@@ -99,8 +105,22 @@ export const SETTINGS: TableSchema<SettingsTable> = v.object({
   state_dir: v.optional(text),
 });
 
+/** How events wait for who gets them; what a plugin does not say `[events]` does. */
+export interface EventQueueTable {
+  readonly queue?: number | undefined;
+  readonly overflow?: "drop-oldest" | "drop-newest" | "block" | undefined;
+  readonly ack_timeout?: number | undefined;
+  readonly max_attempts?: number | undefined;
+  readonly own?: boolean | undefined;
+}
+
 /** `[events]` */
-export const EVENTS: TableSchema<unknown> = v.object({ durable: v.optional(texts), ...eventQueue });
+export interface EventsTable extends EventQueueTable {
+  readonly durable: readonly string[];
+}
+
+/** `[events]` */
+export const EVENTS: TableSchema<EventsTable> = v.object({ durable: v.optional(patterns, []), ...eventQueue });
 
 /** `[hosts.NAME]` */
 export const HOST: TableSchema<{ readonly plugins: readonly string[] }> = v.object({ plugins: v.optional(texts, []) });
@@ -143,14 +163,18 @@ export interface PluginTable {
   readonly stop: { readonly shutdown?: number | undefined; readonly stdin?: number | undefined; readonly term?: number | undefined };
   readonly enabled: boolean;
   readonly api?: string | undefined;
-  readonly events?: unknown;
+  readonly events: EventQueueTable;
   readonly expose?: unknown;
-  readonly grants?: unknown;
+  readonly grants: {
+    readonly services: readonly string[];
+    readonly publish: readonly string[];
+    readonly plugins: Readonly<Record<string, readonly string[]>>;
+  };
   readonly permissions?: unknown;
-  readonly provides?: unknown;
+  readonly provides: readonly string[];
   readonly role?: unknown;
-  readonly subscribes?: unknown;
-  readonly tick?: unknown;
+  readonly subscribes: readonly string[];
+  readonly tick?: number | undefined;
 }
 
 /** `[plugins.NAME]`, with the defaults that need no other key. */
@@ -186,23 +210,18 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   idle_time: v.optional(seconds, 30),
   enabled: v.optional(flag, true),
   api: v.optional(apiRange),
-  subscribes: v.optional(texts),
-  tick: v.optional(seconds),
-  provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"')),
-  events: v.optional(tableOf(eventQueue)),
+  subscribes: v.optional(patterns, []),
+  tick: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds"))),
+  provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"'), []),
+  events: v.optional(tableOf(eventQueue), {}),
   expose: v.optional(texts),
   role: v.optional(text),
-  grants: v.optional(grants),
+  grants: v.optional(grants, {}),
   permissions: v.optional(table),
 }, "must be a table");
 
 /** Keys that are read and checked, but change nothing in this version; setting one is told to the operator. */
 export const WITHOUT_EFFECT: readonly (keyof PluginTable)[] = [
-  "events",
   "expose",
-  "grants",
-  "provides",
   "role",
-  "subscribes",
-  "tick",
 ];

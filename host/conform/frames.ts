@@ -50,12 +50,15 @@ export function helloFrame(content: unknown): Bytes {
   return frame(KINDS.hello, 0, text.encode(JSON.stringify(content)));
 }
 
+/** Milliseconds, attempt and hops. */
+const CALL_HEAD = 6;
+
 /** The body of a call. */
 export function callBody({ command, payload, timeoutMs = 0, attempt = 1, requestId = "", traceparent = "" }: CallFields): Bytes {
-  const head = new Uint8Array(COUNTED);
+  const head = new Uint8Array(CALL_HEAD);
   new DataView(head.buffer).setUint32(0, timeoutMs);
   head[4] = attempt;
-  const texts = [requestId, traceparent, command].map((each) => text.encode(each));
+  const texts = [requestId, traceparent, "", command].map((each) => text.encode(each));
   return joined(head, ...texts.flatMap((each) => [Uint8Array.of(each.length), each]), payload);
 }
 

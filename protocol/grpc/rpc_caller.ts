@@ -5,7 +5,7 @@
 import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, Identity } from "../caller.ts";
 import { answerTooLarge, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
 import { isPluginError, PluginError, withMore } from "../errors.ts";
-import { HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
+import { addPassage, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
 import { isHeaderValue } from "../names.ts";
 import { createRequestId } from "../request_id.ts";
 import { decodeAnswer, encodeRequest } from "./message.ts";
@@ -132,13 +132,15 @@ export class RpcCaller implements DriverCaller {
     }
   }
 
-  #headers({ requestId = createRequestId(), attempt = 1, traceparent, timeoutMs }: AttemptOptions): Record<string, string> {
+  #headers(options: AttemptOptions): Record<string, string> {
+    const { requestId = createRequestId(), attempt = 1, traceparent, timeoutMs } = options;
     requireHeader(HEADERS.requestId, requestId);
     const headers: Record<string, string> = { ...this.#usual, [HEADERS.requestId]: requestId, [HEADERS.attempt]: String(attempt) };
     if (traceparent !== undefined) {
       requireHeader(HEADERS.traceparent, traceparent);
       headers[HEADERS.traceparent] = traceparent;
     }
+    addPassage(headers, options);
     const left = wholeTimeoutMs(timeoutMs);
     if (left !== undefined) headers[this.#wire.timeoutHeader] = this.#wire.formatTimeout(left);
     return headers;

@@ -5,8 +5,8 @@
 import type { Bytes } from "../caller.ts";
 import type { Cancellation } from "../dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
-import { checkHost, checkPayload, checkToken, type HeaderOf } from "../guard.ts";
-import { HEADERS } from "../headers.ts";
+import { checkPayload, type HeaderOf } from "../guard.ts";
+import { HEADERS, requestFromHeaders } from "../headers.ts";
 import { identityHeaders, type ServerOptions } from "../server.ts";
 import { decodeRequest, encodeAnswer } from "./message.ts";
 import { decodePayload, encodePayload, formFromDialect, PAYLOAD, type PayloadForm } from "./wire.ts";
@@ -27,7 +27,7 @@ export interface RpcReply {
 
 /** The headers of the answer to a ping, beside its "pong". */
 export async function pingHeaders(options: ServerOptions, header: HeaderOf): Promise<Record<string, string>> {
-  checkHost(header, options);
+  options.greet(header);
   return await identityHeaders(header(HEADERS.nonce) ?? undefined, options);
 }
 
@@ -51,18 +51,10 @@ export function runExec(
   { header, signal, timeoutMs }: RpcCall,
   { command, payload }: { readonly command: string; readonly payload: Bytes | undefined },
 ): Promise<Bytes> {
-  checkToken(header, options);
-  checkHost(header, options);
+  const runner = options.admit(header);
   if (payload === undefined) throw refusal("exec.bad_request", NOT_HEX);
   checkPayload(payload, options);
-  return options.dispatcher.exec({
-    command,
-    payload,
-    requestId: header(HEADERS.requestId) ?? crypto.randomUUID(),
-    from: header(HEADERS.host) ?? "",
-    signal,
-    timeoutMs,
-  });
+  return runner.exec(requestFromHeaders(header, { command, payload, target: undefined, signal, timeoutMs }));
 }
 
 /** Any failure as it may cross the wire: nothing of a stack. */

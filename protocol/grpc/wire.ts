@@ -4,7 +4,7 @@
  */
 import type { Bytes, Dialect } from "../caller.ts";
 import { MAX_TIMER_MS } from "../deadlines.ts";
-import { codeFromPlugin } from "../dispatch.ts";
+import { codeFromPlugin } from "../peer_error.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
 

@@ -59,18 +59,18 @@ class RestCaller implements DriverCaller {
     this.#token = token;
   }
 
-  async exec(command: string, payload: Uint8Array = new Uint8Array(0), options: CallOptions = {}): Promise<Bytes> {
+  async exec(command: string, payload: Uint8Array = new Uint8Array(0), options: AttemptOptions = {}): Promise<Bytes> {
     const limit = this.#options.maxPayloadBytes;
     return await this.#guarded(options, async () => {
       if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
       const headers = this.#headers(options);
       const body = this.#bodyFor(command, payload, headers);
-      const answer = await this.#client.send({ method: "POST", path: "/exec", headers, body, ...signalOf(options) });
+      const answer = await this.#client.send({ method: "POST", path: pathOf(options.target), headers, body, ...signalOf(options) });
       // A raw answer follows a raw call alone: a plain plugin may call its JSON an octet-stream.
       const raw = answer.status === EXEC_STATUS && isRaw(headers["content-type"] ?? null) && isRaw(answer.header("content-type"));
       const bytes = await this.#read(answer, raw ? limit : jsonCap(limit));
       if (raw) return bytes;
-      if (answer.status !== EXEC_STATUS) throw errorFromAnswer(answer.status, EXEC_STATUS, textFrom(bytes));
+      if (answer.status !== EXEC_STATUS) throw this.#errorFrom(answer.status, EXEC_STATUS, textFrom(bytes));
       const response = decodeExecAnswer(textFrom(bytes));
       if (response.length > limit) throw answerTooLarge(limit);
       return response;
@@ -87,10 +87,14 @@ class RestCaller implements DriverCaller {
       const headers = { ...this.#headers(options), ...extra };
       const answer = await this.#client.send({ method: "GET", path: "/ping", headers, ...signalOf(options) });
       const text = textFrom(await this.#read(answer, PING_CAP));
-      if (answer.status !== PING_STATUS) throw errorFromAnswer(answer.status, PING_STATUS, text);
+      if (answer.status !== PING_STATUS) throw this.#errorFrom(answer.status, PING_STATUS, text);
       requirePong(decodeAnswer(text));
       return answer;
     });
+  }
+
+  #errorFrom(status: number, expected: number, text: string): PluginError {
+    return errorFromAnswer({ status, expected, text }, this.#options);
   }
 
   /** Sets what makes the body readable and gives it: raw where the plugin takes it and HTTP can carry the command's name in a header. */
@@ -137,6 +141,11 @@ const decoder = new TextDecoder();
 
 function signalOf(options: CallOptions): { readonly signal?: AbortSignal } {
   return options.signal === undefined ? {} : { signal: options.signal };
+}
+
+/** Where a call goes: a plugin has one place, a host one for each of its plugins too. */
+function pathOf(target: string | undefined): string {
+  return target === undefined ? "/exec" : `/plugins/${encodeURIComponent(target)}/exec`;
 }
 
 function textFrom(bytes: Uint8Array): string {

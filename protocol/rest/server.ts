@@ -7,10 +7,10 @@ import { type Context, Hono } from "hono";
 import type { Bytes } from "../caller.ts";
 import type { ConnectHandler } from "../connect/server.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
-import { checkHost, checkOrigin, checkPayload, checkToken } from "../guard.ts";
-import { HEADERS, timeoutFromHeader } from "../headers.ts";
+import { checkOrigin, checkPayload, type HeaderOf } from "../guard.ts";
+import { HEADERS, requestFromHeaders, timeoutFromHeader } from "../headers.ts";
 import { encodeHex } from "../hex.ts";
-import { identityHeaders, pathFromListen, type Server, type ServerOptions } from "../server.ts";
+import { identityHeaders, pathFromListen, type Runner, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
 import { readBody } from "./body.ts";
 import {
@@ -77,15 +77,12 @@ export function createRestApp(options: ServerOptions, Answer: AnswerClass): Hono
   app.get("/ping", async (c) => {
     // Hono runs this for HEAD too, which could not carry the pong.
     if (c.req.method !== "GET") return errorResponse(notFound("HEAD /ping: ping is a GET"), 405);
-    checkHost((name) => c.req.header(name), options);
+    options.greet((name) => c.req.header(name));
     const headers = { "content-type": JSON_TYPE, ...await identityHeaders(c.req.header(HEADERS.nonce), options) };
     return new Answer(encodeAnswer("pong"), { status: PING_STATUS, headers });
   });
-  app.post("/exec", async (c) => {
-    checkToken((name) => c.req.header(name), options);
-    checkHost((name) => c.req.header(name), options);
-    return await answerExec(c, options, Answer);
-  });
+  app.post("/exec", async (c) => await answerExec(c, options, Answer));
+  if (options.isHost === true) app.post("/plugins/:name/exec", async (c) => await answerExec(c, options, Answer));
   app.all("/ping", (c) => errorResponse(notFound(`${c.req.method} /ping: ping is a GET`), 405));
   app.all("/exec", (c) => errorResponse(notFound(`${c.req.method} /exec: exec is a POST`), 405));
   app.all("/plugin.Plugin/*", connectRoute(options, Answer));
@@ -104,20 +101,32 @@ function connectRoute(options: ServerOptions, Answer: AnswerClass): (c: Context)
 }
 
 async function answerExec(c: Context, options: ServerOptions, Answer: AnswerClass): Promise<Response> {
+  const header: HeaderOf = (name) => c.req.header(name);
+  const runner = options.admit(header);
   const raw = isRaw(c.req.header("content-type") ?? null);
-  const { command, payload } = raw ? await readRaw(c, options.maxPayloadBytes) : await readJson(c, options.maxPayloadBytes);
-  const bytes = await options.dispatcher.exec({
-    command,
-    payload,
-    requestId: c.req.header(HEADERS.requestId) ?? crypto.randomUUID(),
-    from: c.req.header(HEADERS.host) ?? "",
-    signal: c.req.raw.signal,
-    timeoutMs: timeoutFromHeader(c.req.header(HEADERS.timeoutMs)),
-  });
+  const call = await readCall(c, { raw, limit: options.maxPayloadBytes, runner });
+  const timeoutMs = timeoutFromHeader(header(HEADERS.timeoutMs));
+  const target = c.req.param("name");
+  const bytes = await runner.exec(requestFromHeaders(header, { ...call, target, signal: c.req.raw.signal, timeoutMs }));
   const type = raw ? RAW_TYPE : JSON_TYPE;
   // A stopping server waits for its connections, so the last answer on each says that it is the last.
-  const last: Record<string, string> = options.dispatcher.draining ? { connection: "close" } : {};
+  const last: Record<string, string> = options.draining ? { connection: "close" } : {};
   return new Answer(raw ? bytes : encodeAnswer(encodeHex(bytes)), { status: EXEC_STATUS, headers: { "content-type": type, ...last } });
+}
+
+interface CallReader {
+  readonly raw: boolean;
+  readonly limit: number;
+  readonly runner: Runner;
+}
+
+async function readCall(c: Context, { raw, limit, runner }: CallReader): Promise<{ command: string; payload: Bytes }> {
+  try {
+    return await (raw ? readRaw(c, limit) : readJson(c, limit));
+  } catch (error) {
+    if (isPluginError(error)) runner.refused?.(error);
+    throw error;
+  }
 }
 
 async function readRaw(c: Context, limit: number): Promise<{ command: string; payload: Bytes }> {

@@ -3,9 +3,9 @@
  * @module
  */
 import type { Bytes } from "../caller.ts";
-import { codeFromPlugin } from "../dispatch.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
+import { errorFromPeer, isHostCode, type Peer } from "../peer_error.ts";
 
 /** The content type of the JSON form. */
 export const JSON_TYPE = "application/json";
@@ -89,6 +89,7 @@ const STATUS_BY_CODE: ReadonlyMap<string, number> = new Map([
   ["exec.bad_request", 400],
   ["exec.unauthenticated", 401],
   ["exec.forbidden", 403],
+  ["exec.not_granted", 403],
   ["exec.not_found", 404],
   ["exec.too_large", 413],
   ["exec.invalid_input", 422],
@@ -96,9 +97,9 @@ const STATUS_BY_CODE: ReadonlyMap<string, number> = new Map([
   ["exec.timeout", 504],
 ]);
 
-/** The HTTP status of an error answer; a handler's own code is a 500. */
+/** The HTTP status of an error answer; a handler's own code is a 500, one of a host's stages a 503. */
 export function statusFromCode(code: string): number {
-  return STATUS_BY_CODE.get(code) ?? 500;
+  return STATUS_BY_CODE.get(code) ?? (isHostCode(code) ? 503 : 500);
 }
 
 const CODE_BY_STATUS: ReadonlyMap<number, string> = new Map([
@@ -112,11 +113,18 @@ const CODE_BY_STATUS: ReadonlyMap<number, string> = new Map([
   [504, "exec.timeout"],
 ]);
 
+/** An answer that is not the right one. */
+export interface UnexpectedAnswer {
+  readonly status: number;
+  readonly expected: number;
+  readonly text: string;
+}
+
 /**
  * The error that an answer with an unexpected status stands for. Plugins that know nothing of `code` get one by status; a 503 without one
  * stays `exec.failed`, since `exec.unavailable` promises that the call was not run.
  */
-export function errorFromAnswer(status: number, expected: number, text: string): PluginError {
+export function errorFromAnswer({ status, expected, text }: UnexpectedAnswer, peer: Peer): PluginError {
   if (status < 400) {
     const hint = `A right answer has the status ${expected}`;
     return new PluginError("caller.bad_response", `The answer's status is ${status}, not ${expected}`, { hint });
@@ -124,10 +132,10 @@ export function errorFromAnswer(status: number, expected: number, text: string):
   const value = parseJson(text);
   const code = isRecord(value) ? field(value, "code") : undefined;
   const message = isRecord(value) ? field(value, "message") : undefined;
-  return new PluginError(
-    typeof code !== "string" || code === "" ? CODE_BY_STATUS.get(status) ?? "exec.failed" : codeFromPlugin(code),
+  return errorFromPeer(
+    typeof code !== "string" || code === "" ? CODE_BY_STATUS.get(status) ?? "exec.failed" : code,
     typeof message === "string" ? message : `It answered with the status ${status}: ${excerpt(text)}`,
-    { origin: "plugin" },
+    peer,
   );
 }
 

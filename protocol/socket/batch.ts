@@ -41,7 +41,10 @@ export class FrameBatch {
     this.add(KIND.hello, 0, encoder.encode(JSON.stringify(value)));
   }
 
-  /** A call: `u32` milliseconds left (0: no deadline), `u8` attempt, then id, trace and command each behind a `u8` length, then the payload. */
+  /**
+   * A call: `u32` milliseconds left (0: no deadline), `u8` attempt, `u8` hops, then id, trace, party and command each behind a `u8` length,
+   * then the payload.
+   */
   addCall(id: number, call: Call): void {
     this.#room(HEADER_BYTES + META_BYTES + (call.payload.length < LARGE_BYTES ? call.payload.length : 0));
     const start = this.#at;
@@ -49,9 +52,11 @@ export class FrameBatch {
     this.#at += HEADER_BYTES;
     writeU32(block, this.#at, call.timeoutMs);
     block[this.#at + 4] = Math.min(call.attempt, 255);
-    this.#at += 5;
+    block[this.#at + 5] = Math.min(call.hops, 255);
+    this.#at += 6;
     this.#text(call.requestId);
     this.#text(call.traceparent);
+    this.#text(call.party);
     this.#text(call.command);
     writeHeader(block, start, KIND.call, id, this.#at - start - HEADER_BYTES + call.payload.length);
     this.#append(call.payload);

@@ -4,7 +4,7 @@
  */
 import type { AttemptOptions, Bytes, CallOptions, DriverOptions, Identity } from "../caller.ts";
 import { answerTooLarge, lostError, refusedError } from "../call_error.ts";
-import { codeFromPlugin } from "../dispatch.ts";
+import { errorFromPeer } from "../peer_error.ts";
 import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { wholeTimeoutMs } from "../headers.ts";
 import { PROTOCOL_VERSION } from "../reserved.ts";
@@ -14,7 +14,7 @@ import { decodeError, decodeHello, HELLO_CAP, KIND, META_BYTES } from "./wire.ts
 import { type FrameSink, FrameWriter } from "./writer.ts";
 
 /** What a connection knows of its plugin. */
-export type LineOptions = Pick<DriverOptions, "plugin" | "maxPayloadBytes">;
+export type LineOptions = Pick<DriverOptions, "plugin" | "maxPayloadBytes" | "isHost">;
 
 interface Pending {
   resolve(value: Bytes): void;
@@ -62,11 +62,11 @@ export class Line {
   }
 
   /** Says who calls, and asks who answers; a right answer lets larger frames through. */
-  async greet(host: string, nonce: string | undefined): Promise<Identity> {
+  async greet(host: string, said: { readonly nonce?: string | undefined; readonly token?: string | undefined }): Promise<Identity> {
     const answer = new Promise<Readonly<Record<string, unknown>>>((resolve, reject) => {
       this.#greeting = (hello) => hello instanceof Error ? reject(hello) : resolve(hello);
     });
-    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, host, ...(nonce === undefined ? {} : { nonce }) }));
+    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, host, ...said }));
     this.#writer.flush();
     const { polyplug, features, proof } = await answer;
     if (typeof polyplug !== "number") {
@@ -93,8 +93,17 @@ export class Line {
 
   /** Sends one call; the bytes of its answer are nobody else's. */
   call(command: string, payload: Uint8Array, options: AttemptOptions): Promise<Bytes> {
-    const { requestId = "", traceparent = "", attempt = 1, timeoutMs } = options;
-    const call = { timeoutMs: wholeTimeoutMs(timeoutMs) ?? 0, attempt, requestId, traceparent, command, payload };
+    const { requestId = "", traceparent = "", target, from = "", hops = 0, attempt = 1, timeoutMs } = options;
+    const call = {
+      timeoutMs: wholeTimeoutMs(timeoutMs) ?? 0,
+      attempt,
+      hops,
+      requestId,
+      traceparent,
+      party: target ?? from,
+      command,
+      payload,
+    };
     return this.#ask(options, (batch, id) => batch.addCall(id, call));
   }
 
@@ -179,7 +188,7 @@ export class Line {
 
   #onError(id: number, body: Uint8Array): void {
     const { code = "exec.failed", message = "The error cannot be read" } = decodeError(body) ?? {};
-    const error = new PluginError(codeFromPlugin(code), message, { origin: "plugin", plugin: this.#options.plugin });
+    const error = errorFromPeer(code, message, this.#options);
     if (id === 0) this.end(error);
     else this.#settle(id)?.reject(error);
   }

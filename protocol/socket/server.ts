@@ -9,11 +9,10 @@ import { tmpdir } from "node:os";
 import process from "node:process";
 import { join } from "node:path";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
-import { checkHost, checkToken, tooLarge } from "../guard.ts";
+import { tooLarge } from "../guard.ts";
 import { HEADERS } from "../headers.ts";
-import { proofFromToken } from "../proof.ts";
 import { PROTOCOL_VERSION } from "../reserved.ts";
-import type { PluginService, Server } from "../server.ts";
+import type { Runner, Server, Service } from "../server.ts";
 import { OpenCall } from "./open_call.ts";
 import { FrameReader } from "./reader.ts";
 import { decodeHello, HELLO_CAP, KIND, META_BYTES, ReceivedCall, SOCKET_FOLDER } from "./wire.ts";
@@ -23,7 +22,7 @@ import { FrameWriter } from "./writer.ts";
 const FLUSH_MS = 250;
 
 /** Listens on a socket of its own, in a folder that only this user can enter. */
-export async function openSocketServer(options: PluginService): Promise<Server> {
+export async function openSocketServer(options: Service): Promise<Server> {
   // With the id in its name a host finds it though this process was killed before it could say where it is.
   const folder = await mkdtemp(join(tmpdir(), `${SOCKET_FOLDER}${process.pid}-`));
   const path = join(folder, "s");
@@ -52,21 +51,22 @@ export async function openSocketServer(options: PluginService): Promise<Server> 
 /** One connection: who is at the other end, and its open calls. */
 class Session {
   readonly #socket: Socket;
-  readonly #options: PluginService;
+  readonly #options: Service;
   readonly #writer: FrameWriter;
   readonly #reader: FrameReader;
   readonly #open = new Map<number, OpenCall>();
   #greeted = false;
-  #host: string | undefined;
+  /** What its hellos have said. */
+  readonly #said = new Map<string, string>();
+  #runner: Runner | undefined;
   #refusal: PluginError | undefined;
   #ended = false;
 
-  constructor(socket: Socket, options: PluginService) {
+  constructor(socket: Socket, options: Service) {
     this.#socket = socket;
     this.#options = options;
     this.#writer = new FrameWriter(socket, process.nextTick, () => this.#onFull());
     this.#reader = new FrameReader(HELLO_CAP, this.#onFrame, this.#onOversized);
-    this.#refusal = this.#check(undefined);
     socket.on("data", (chunk) => this.#read(chunk));
     socket.on("error", () => this.end());
     socket.on("close", () => this.end());
@@ -110,47 +110,53 @@ class Session {
   #onHello(hello: Readonly<Record<string, unknown>> | undefined): void {
     if (hello === undefined) return this.#refuseAll(unexpected("The hello is no JSON object"));
     const { polyplug, host, nonce, token } = hello;
-    if (typeof token === "string") this.#refusal = this.#check(token);
-    if (this.#greeted) return;
+    if (typeof token === "string") this.#said.set(HEADERS.authorization, `Bearer ${token}`);
+    if (this.#greeted) return this.#admit();
     if (polyplug !== PROTOCOL_VERSION) {
       return this.#refuseAll(unexpected(`This plugin speaks version ${PROTOCOL_VERSION} of the contract, not ${String(polyplug)}`));
     }
     this.#greeted = true;
-    this.#host = typeof host === "string" ? host : undefined;
-    this.#refusal = this.#check(undefined);
-    if (this.#refusal?.code === "exec.forbidden") return this.#refuseAll(this.#refusal);
+    if (typeof host === "string") this.#said.set(HEADERS.host, host);
+    try {
+      this.#options.greet(this.#header);
+    } catch (error) {
+      return this.#refuseAll(asRefusal(error));
+    }
+    this.#admit();
     void this.#greet(typeof nonce === "string" ? nonce : undefined);
   }
 
   async #greet(nonce: string | undefined): Promise<void> {
-    const { token, dispatcher } = this.#options;
-    const proof = nonce === undefined || token === undefined ? {} : { proof: await proofFromToken(token, nonce) };
-    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, features: dispatcher.features, ...proof }));
+    const { features } = this.#options;
+    const proof = nonce === undefined ? undefined : await this.#options.prove(nonce);
+    this.#writer.write((batch) => batch.addHello({ polyplug: PROTOCOL_VERSION, features, ...(proof === undefined ? {} : { proof }) }));
   }
 
-  /** Why this connection may not call, or nothing. One that may is believed larger frames. */
-  #check(token: string | undefined): PluginError | undefined {
-    const given = new Map<string, string | undefined>([[HEADERS.authorization, token && `Bearer ${token}`], [HEADERS.host, this.#host]]);
+  readonly #header = (name: string): string | undefined => this.#said.get(name);
+
+  /** Finds out whether this connection may call. One that may is believed larger frames. */
+  #admit(): void {
     try {
-      checkHost((name) => given.get(name), this.#options);
-      checkToken((name) => given.get(name), this.#options);
-      if (this.#greeted) this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
-      return undefined;
+      this.#runner = this.#options.admit(this.#header);
+      this.#refusal = undefined;
+      this.#reader.capBytes = this.#options.maxPayloadBytes + META_BYTES;
     } catch (error) {
-      if (isPluginError(error)) return error;
-      throw error;
+      this.#runner = undefined;
+      this.#refusal = asRefusal(error);
     }
   }
 
   #onCall(id: number, body: Uint8Array, isOwn: boolean): void {
-    const call = this.#refusal === undefined ? ReceivedCall.from(body) : undefined;
-    if (call === undefined) return this.#fail(id, this.#refusal ?? unexpected("The lengths in the call do not fit"));
-    const { maxPayloadBytes, dispatcher } = this.#options;
-    if (call.payload.length > maxPayloadBytes) return this.#fail(id, tooLarge(maxPayloadBytes));
+    const runner = this.#runner;
+    if (runner === undefined) return this.#fail(id, this.#refusal ?? unexpected("Nobody has said who calls"));
+    const call = ReceivedCall.from(body);
+    if (call === undefined) return this.#refuse(id, unexpected("The lengths in the call do not fit"));
+    const { maxPayloadBytes } = this.#options;
+    if (call.payload.length > maxPayloadBytes) return this.#refuse(id, tooLarge(maxPayloadBytes));
     if (this.#open.has(id)) return this.#refuseAll(unexpected(`There is an open call ${id} already`));
-    const open = new OpenCall(call, isOwn, this.#host ?? "");
+    const open = new OpenCall(call, { isOwn, host: this.#said.get(HEADERS.host) ?? "", toHost: this.#options.isHost === true });
     this.#open.set(id, open);
-    dispatcher.exec(open).then((bytes) => {
+    runner.exec(open).then((bytes) => {
       if (this.#open.delete(id)) this.#writer.write((batch) => batch.add(KIND.result, id, bytes));
     }, (error: PluginError) => {
       if (this.#open.delete(id)) this.#fail(id, error);
@@ -158,9 +164,15 @@ class Session {
   }
 
   readonly #onOversized = (kind: number, id: number): void => {
-    if (kind === KIND.call) this.#fail(id, this.#refusal ?? tooLarge(this.#options.maxPayloadBytes));
+    if (kind === KIND.call) this.#refuse(id, this.#refusal ?? tooLarge(this.#options.maxPayloadBytes));
     else this.#refuseAll(unexpected(`The frame of kind ${kind} is too large`));
   };
+
+  /** Answers a call that could not be read. */
+  #refuse(id: number, error: PluginError): void {
+    this.#runner?.refused?.(error);
+    this.#fail(id, error);
+  }
 
   #fail(id: number, { code, message }: PluginError): void {
     this.#writer.write((batch) => batch.addError(id, code, message));
@@ -181,6 +193,11 @@ class Session {
   #onFull(): void {
     if (this.#socket.writableLength > this.#options.maxPayloadBytes) this.#socket.pause();
   }
+}
+
+function asRefusal(error: unknown): PluginError {
+  if (isPluginError(error)) return error;
+  throw error;
 }
 
 /** What makes the rest of a connection unreadable. */

@@ -42,16 +42,20 @@ export const SOCKET_FOLDER = "polyplug-socket-";
 export interface Call {
   readonly timeoutMs: number;
   readonly attempt: number;
+  readonly hops: number;
   readonly requestId: string;
   readonly traceparent: string;
+  /** In a call of a host the plugin that it makes it for, in a call to a host the plugin that is to be called. */
+  readonly party: string;
   readonly command: string;
   readonly payload: Uint8Array;
 }
 
-/** A call that was received. Its id and trace are read when they are asked for, which few handlers do. */
+/** A call that was received. Its id, trace and party are read when they are asked for, which few handlers do. */
 export class ReceivedCall implements Call {
   readonly timeoutMs: number;
   readonly attempt: number;
+  readonly hops: number;
   readonly command: string;
   /** A part of the body. */
   readonly payload: Uint8Array;
@@ -60,6 +64,7 @@ export class ReceivedCall implements Call {
   private constructor(body: Uint8Array, commandAt: number, payloadAt: number) {
     this.timeoutMs = readU32(body, 0);
     this.attempt = body[4] ?? 0;
+    this.hops = body[5] ?? 0;
     this.command = decodeText(body, commandAt);
     this.payload = body.subarray(payloadAt);
     this.#body = body;
@@ -68,7 +73,7 @@ export class ReceivedCall implements Call {
   /** Reads the body of a call; `undefined` when its lengths do not fit. */
   static from(body: Uint8Array): ReceivedCall | undefined {
     const traceAt = textEnd(body, ID_AT);
-    const commandAt = textEnd(body, traceAt);
+    const commandAt = textEnd(body, textEnd(body, traceAt));
     const payloadAt = textEnd(body, commandAt);
     return payloadAt > body.length ? undefined : new ReceivedCall(body, commandAt, payloadAt);
   }
@@ -80,10 +85,14 @@ export class ReceivedCall implements Call {
   get traceparent(): string {
     return decodeText(this.#body, textEnd(this.#body, ID_AT));
   }
+
+  get party(): string {
+    return decodeText(this.#body, textEnd(this.#body, textEnd(this.#body, ID_AT)));
+  }
 }
 
-/** Where the id of a call begins: behind its milliseconds and its attempt. */
-const ID_AT = 5;
+/** Where the id of a call begins: behind its milliseconds, its attempt and its hops. */
+const ID_AT = 6;
 
 /** Reads the body of an error; `undefined` when its length does not fit. */
 export function decodeError(body: Uint8Array): { readonly code: string; readonly message: string } | undefined {

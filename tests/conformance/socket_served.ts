@@ -274,15 +274,15 @@ class Connection {
 
   #readCall(body: Buffer) {
     const texts: string[] = [];
-    let at = 5;
-    for (let each = 0; each < 3; each++) {
+    let at = 6;
+    for (let each = 0; each < 4; each++) {
       const end = at + 1 + (body[at] ?? 0);
       if (end > body.length && !this.#plugin.has("call.unchecked")) throw new Refusal("exec.bad_request", "The lengths do not fit");
       texts.push(body.toString("utf8", at + 1, end));
       at = end;
     }
-    const [requestId = "", , command = ""] = texts;
-    return { timeoutMs: body.length < 5 ? 0 : body.readUInt32BE(0), requestId, command, payload: body.subarray(at) };
+    const [requestId = "", , , command = ""] = texts;
+    return { timeoutMs: body.length < 6 ? 0 : body.readUInt32BE(0), requestId, command, payload: body.subarray(at) };
   }
 
   #refuse(message: string): void {

@@ -4,19 +4,32 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { codeFromPlugin, createDispatcher, type Dispatcher, type DispatchRequest } from "../../protocol/dispatch.ts";
+import type { Dispatcher, DispatchRequest } from "../../protocol/dispatch.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import type { RawHandler } from "../../protocol/plugin.ts";
+import { codeFromPlugin } from "../../protocol/peer_error.ts";
 import { bytes, text } from "../support.ts";
+import { unitDispatcher } from "./unit.ts";
 
 /** A dispatcher of one command, `run`. */
 function dispatcherOf(handler: RawHandler, onShutdown: () => void = () => {}): Dispatcher {
-  return createDispatcher({ name: "unit", version: "1.0.0", hosts: ["a"], commands: { run: handler } }, onShutdown);
+  return unitDispatcher({ hosts: ["a"], commands: { run: handler } }, { onShutdown });
 }
 
 function request(more: Partial<DispatchRequest> = {}): DispatchRequest {
   const signal = new AbortController().signal;
-  return { command: "run", payload: bytes("in"), requestId: "id", from: "app", signal, timeoutMs: undefined, ...more };
+  return {
+    command: "run",
+    payload: bytes("in"),
+    requestId: "id",
+    from: "app",
+    traceparent: undefined,
+    hops: 0,
+    target: undefined,
+    signal,
+    timeoutMs: undefined,
+    ...more,
+  };
 }
 
 /** A handler that throws a value, whatever it is. */
@@ -145,7 +158,7 @@ test("C7: polyplug.init is what every handler has as ctx.config, whether or not 
   const init = (config: Uint8Array) => void seen.push(text(config));
   const commands = { run: (_payload: Uint8Array, ctx: { readonly config: Uint8Array }) => bytes(`has ${text(ctx.config)}`) };
   for (const own of [{}, { init }]) {
-    const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands, ...own }, () => {});
+    const dispatcher = unitDispatcher({ commands, ...own });
     assert.equal(text(await dispatcher.exec(request())), "has ");
     for (const config of ["one", ""]) {
       assert.equal((await dispatcher.exec(request({ command: "polyplug.init", payload: bytes(config) }))).length, 0);
@@ -159,16 +172,12 @@ test("C7: what init throws reaches the host, and it has the context of a call", 
   const init = (_config: Uint8Array, ctx: { readonly from: string }): Promise<void> => {
     return Promise.reject(Object.assign(new Error(`not for ${ctx.from}`), { code: "BadConfig" }));
   };
-  const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands: {}, init }, () => {});
+  const dispatcher = unitDispatcher({ init });
   await assert.rejects(dispatcher.exec(request({ command: "polyplug.init" })), { code: "BadConfig", message: "not for app" });
 });
 
 test("C17: a plugin that can tell its health lists the feature and answers as JSON; one that gives nothing is well", async () => {
-  const health = (answer: unknown) =>
-    createDispatcher(
-      { name: "unit", version: "1.0.0", commands: {}, health: () => answer as Record<string, null> },
-      () => {},
-    );
+  const health = (answer: unknown) => unitDispatcher({ health: () => answer as Record<string, null> });
   assert.deepEqual(health({}).features, ["cancel", "health", "info", "init", "raw", "shutdown"]);
   for (const [answer, json] of [[{ db: "down", web: null }, '{"db":"down","web":null}'], [undefined, "{}"]] as const) {
     assert.equal(text(await health(answer).exec(request({ command: "polyplug.health" }))), json);

@@ -15,7 +15,7 @@ function parse(content: string): HostConfig {
 }
 
 /** What is parsed and checked, and has no effect in this version. */
-const WITHOUT_EFFECT = ["events", "expose", "grants", "provides", "role", "subscribes", "tick"];
+const WITHOUT_EFFECT = ["expose", "role"];
 
 test("A2: parseConfig() knows every key", () => {
   const config = parse(EVERY_KEY);
@@ -58,6 +58,11 @@ test("A2: every key reaches the plugin's spec: paths absolute, sums in lower cas
     config: { depth: { deeper: 1 } },
     stop: { shutdownMs: 100, stdinMs: 200, termMs: 300 },
     enabled: false,
+    grants: { services: ["kv.*"], publish: ["item.merged"], plugins: new Map([["sandboxed", ["sign.#"]]]) },
+    subscribes: ["item.#"],
+    tickMs: 100,
+    provides: ["store@1.2.0"],
+    events: { queue: 10, overflow: "block", ackTimeoutMs: 1000, maxAttempts: 3, own: true },
     unsupported: [],
   });
   assert.deepEqual(all?.address, { kind: "tcp", url: new URL("http://127.0.0.1:8082") });
@@ -70,6 +75,8 @@ test("A2: every key reaches the plugin's spec: paths absolute, sums in lower cas
     idleTimeMs: undefined,
     maxConcurrent: undefined,
     config: undefined,
+    grants: { services: [], publish: [], plugins: new Map() },
+    events: { queue: 100, overflow: "drop-newest", ackTimeoutMs: 2000, maxAttempts: 5, own: true },
   });
   assert.deepEqual(attached?.attach, { kind: "unix", path: "/run/attached.sock" });
 });

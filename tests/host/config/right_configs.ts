@@ -114,7 +114,7 @@ role = "store"
 [plugins.all.grants]
 services = ["kv.*"]
 publish = ["item.merged"]
-plugins = { signer = ["sign.#"] }
+plugins = { sandboxed = ["sign.#"] }
 
 [plugins.sandboxed]
 exec = "./sandboxed"

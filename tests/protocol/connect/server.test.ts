@@ -8,12 +8,11 @@ import { createHmac } from "node:crypto";
 import { connect } from "node:net";
 import { test } from "node:test";
 import type { Commands } from "../../../protocol/plugin.ts";
-import type { ServerOptions } from "../../../protocol/server.ts";
 import { bytes, text } from "../../support.ts";
 import { ALL, execRequest, execResponse, hex } from "../grpc/messages.ts";
 import { inSilence } from "../grpc/served.ts";
 import { type RawAnswer, rawRequest, sendRaw, sendThenRead } from "../rest/raw_http.ts";
-import { type Served, withServer as withRestServer } from "../rest/served.ts";
+import { type Served, type ServedOptions, withServer as withRestServer } from "../rest/served.ts";
 
 const PROTO = { "content-type": "application/proto" };
 const JSON_TYPE = { "content-type": "application/json" };
@@ -30,7 +29,7 @@ const commands: Commands = {
   },
 };
 
-async function withServer(given: Commands, use: (served: Served) => Promise<void>, options: Partial<ServerOptions> = {}): Promise<void> {
+async function withServer(given: Commands, use: (served: Served) => Promise<void>, options: ServedOptions = {}): Promise<void> {
   await inSilence(() => withRestServer(given, use, options));
 }
 

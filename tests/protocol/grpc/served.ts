@@ -7,10 +7,12 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from "node:http2";
 import process from "node:process";
-import { createDispatcher, type Dispatcher } from "../../../protocol/dispatch.ts";
+import type { Dispatcher } from "../../../protocol/dispatch.ts";
 import { openGrpcServer } from "../../../protocol/grpc/server.ts";
 import type { Commands } from "../../../protocol/plugin.ts";
 import type { Server, ServerOptions } from "../../../protocol/server.ts";
+import type { ServedOptions } from "../rest/served.ts";
+import { unitService } from "../unit.ts";
 import { envelope, execRequest } from "./messages.ts";
 
 /** What a test may ask of it. */
@@ -21,16 +23,17 @@ export interface Served {
 }
 
 /** The options of a server in a test. */
-export function serverOptions(commands: Commands, options: Partial<ServerOptions> = {}): ServerOptions {
-  const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands }, () => {});
-  return { dispatcher, hosts: [], token: undefined, maxPayloadBytes: 1024, dialect: "seed", listen: "127.0.0.1", port: 0, ...options };
+export function serverOptions(commands: Commands, options: ServedOptions = {}): ServerOptions & { readonly dispatcher: Dispatcher } {
+  const { dispatcher, service } = unitService(commands, options);
+  const { dialect = "seed", listen = "127.0.0.1", port = 0 } = options;
+  return Object.assign(service, { dispatcher, dialect, listen, port });
 }
 
 /** Serves these commands on a free port, hands the server to `use`, closes it, and fails when anything was printed meanwhile. */
 export async function withServer<T>(
   commands: Commands,
   use: (served: Served) => Promise<T>,
-  options: Partial<ServerOptions> = {},
+  options: ServedOptions = {},
 ): Promise<T> {
   return await inSilence(async () => {
     const given = serverOptions(commands, options);

@@ -22,6 +22,11 @@ import {
 } from "../../../protocol/rest/wire.ts";
 import { bytes, text } from "../../support.ts";
 
+/** What an answer to exec with this status stands for. */
+function answered(status: number, text: string): PluginError {
+  return errorFromAnswer({ status, expected: 202, text }, { plugin: "unit" });
+}
+
 test("A8: the statuses are exactly 200 for ping and 202 for exec", () => {
   assert.deepEqual([PING_STATUS, EXEC_STATUS], [200, 202]);
 });
@@ -163,27 +168,39 @@ for (
       '{"message":"m","code":7}',
     ];
     for (const body of bodies) {
-      const error = errorFromAnswer(status, 202, body);
+      const error = answered(status, body);
       assert.deepEqual([error.code, error.message, error.origin], [code, "m", "plugin"], body);
     }
     for (const body of ["", "<h1>Sorry</h1>", "[1]", "null"]) {
-      const error = errorFromAnswer(status, 202, body);
+      const error = answered(status, body);
       assert.deepEqual([error.code, error.origin], [code, "plugin"]);
       assert.match(error.message, new RegExp(`status ${status}`));
     }
   });
 }
 
+test("D5: errorFromAnswer() believes the codes of a host, and only those", () => {
+  const codes = {
+    "host.cycle": ["host.cycle", "host"],
+    "exec.not_granted": ["exec.not_granted", "plugin"],
+    "host.a b": ["exec.failed", "plugin"],
+  };
+  for (const [given, expected] of Object.entries(codes)) {
+    const error = errorFromAnswer({ status: 503, expected: 202, text: JSON.stringify({ code: given }) }, { plugin: "host", isHost: true });
+    assert.deepEqual([error.code, error.origin], expected);
+  }
+});
+
 test("A8: errorFromAnswer() takes the plugin's own code, but none that it may not have", () => {
   const codes = { "own.code": "own.code", "exec.unavailable": "exec.unavailable", "verify.forged": "exec.failed", "a b": "exec.failed" };
   for (const [given, code] of Object.entries(codes)) {
-    assert.equal(errorFromAnswer(500, 202, JSON.stringify({ Code: given, MESSAGE: "m" })).code, code);
+    assert.equal(answered(500, JSON.stringify({ Code: given, MESSAGE: "m" })).code, code);
   }
 });
 
 for (const status of [200, 201, 204, 206, 301, 302, 304, 307]) {
   test(`A8: errorFromAnswer() makes ${status} on exec caller.bad_response`, () => {
-    const error = errorFromAnswer(status, 202, '{"status":"success","data":{"response":""}}');
+    const error = answered(status, '{"status":"success","data":{"response":""}}');
     assert.deepEqual([error.code, error.origin], ["caller.bad_response", "host"]);
     assert.match(error.message, new RegExp(`${status}, not 202`));
   });

@@ -40,7 +40,17 @@ function read(all: Uint8Array, { cap = 1 << 20, cuts = [] as readonly number[] }
 }
 
 function call(more: Partial<Call> = {}): Call {
-  return { timeoutMs: 0, attempt: 1, requestId: "id", traceparent: "", command: "a.b", payload: new Uint8Array(0), ...more };
+  return {
+    timeoutMs: 0,
+    attempt: 1,
+    hops: 0,
+    requestId: "id",
+    traceparent: "",
+    party: "",
+    command: "a.b",
+    payload: new Uint8Array(0),
+    ...more,
+  };
 }
 
 test("B12: frames come out as they went in, whatever the chunks are", () => {
@@ -66,8 +76,10 @@ test("B12: a call comes out as it went in, with every character in its texts", (
   const calls = fc.record({
     timeoutMs: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
     attempt: fc.integer({ min: 1, max: 255 }),
+    hops: fc.integer({ min: 0, max: 255 }),
     requestId: short,
     traceparent: short,
+    party: short,
     command: fc.string({ unit: "binary", minLength: 1, maxLength: 60 }),
     payload: fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.uint8Array({ minLength: 16_380, maxLength: 16_390 })),
   });
@@ -79,8 +91,8 @@ test("B12: a call comes out as it went in, with every character in its texts", (
       assert.deepEqual(frames.map(({ kind, id }) => [kind, id]), given.map((_, index) => [KIND.call, 2 * index + 1]));
       for (const [index, { body }] of frames.entries()) {
         const found = ReceivedCall.from(body);
-        const { timeoutMs, attempt, requestId, traceparent, command, payload } = found ?? call();
-        assert.deepEqual({ timeoutMs, attempt, requestId, traceparent, command, payload: [...payload] }, {
+        const { timeoutMs, attempt, hops, requestId, traceparent, party, command, payload } = found ?? call();
+        assert.deepEqual({ timeoutMs, attempt, hops, requestId, traceparent, party, command, payload: [...payload] }, {
           ...given[index],
           payload: [...given[index]?.payload ?? []],
         });

@@ -6,11 +6,12 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import type { DriverCaller, DriverOptions } from "../../../protocol/caller.ts";
-import { createDispatcher, type Dispatcher } from "../../../protocol/dispatch.ts";
+import type { Dispatcher } from "../../../protocol/dispatch.ts";
 import type { Commands } from "../../../protocol/plugin.ts";
 import { FrameBatch } from "../../../protocol/socket/batch.ts";
 import { openSocketCaller } from "../../../protocol/socket/caller.ts";
 import { FrameReader } from "../../../protocol/socket/reader.ts";
+import { unitService } from "../unit.ts";
 import { openSocketServer } from "../../../protocol/socket/server.ts";
 import { decodeError, decodeHello, KIND, ReceivedCall } from "../../../protocol/socket/wire.ts";
 import { text, withFolder } from "../../support.ts";
@@ -35,7 +36,7 @@ export interface Wire {
   readonly closed: Promise<void>;
 }
 
-function wireOf(socket: Socket): Wire {
+export function wireOf(socket: Socket): Wire {
   const batch = new FrameBatch();
   const frames: Seen[] = [];
   const waiting: { resolve(frame: Seen): void; reject(error: Error): void }[] = [];
@@ -126,9 +127,8 @@ export async function withSocketServer(
   use: (connectTo: () => Promise<Wire>, dispatcher: Dispatcher, close: () => Promise<void>) => Promise<void>,
   options: { readonly token?: string; readonly hosts?: readonly string[]; readonly maxPayloadBytes?: number } = {},
 ): Promise<void> {
-  const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands }, () => {});
-  const { token, hosts = [], maxPayloadBytes = 1024 } = options;
-  const server = await openSocketServer({ dispatcher, hosts, token, maxPayloadBytes });
+  const { dispatcher, service } = unitService(commands, options);
+  const server = await openSocketServer(service);
   const wires: Wire[] = [];
   try {
     await use(
@@ -157,7 +157,9 @@ export async function hello(wire: Wire, more: Record<string, unknown> = {}): Pro
 
 /** Sends a call. */
 export function sendCall(wire: Wire, id: number, command: string, payload: Uint8Array = new Uint8Array(0), timeoutMs = 0): void {
-  wire.send((batch) => batch.addCall(id, { timeoutMs, attempt: 1, requestId: `r${id}`, traceparent: "", command, payload }));
+  wire.send((batch) =>
+    batch.addCall(id, { timeoutMs, attempt: 1, hops: 0, requestId: `r${id}`, traceparent: "", party: "", command, payload })
+  );
 }
 
 /** What a frame says: a result's text, or an error's code. */

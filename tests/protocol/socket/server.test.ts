@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { test } from "node:test";
-import { createDispatcher } from "../../../protocol/dispatch.ts";
+import { unitService } from "../unit.ts";
 import { PluginError } from "../../../protocol/errors.ts";
 import { proofFromToken } from "../../../protocol/proof.ts";
 import { openSocketServer } from "../../../protocol/socket/server.ts";
@@ -222,8 +222,7 @@ test("B12: who does not read the answers cannot make the plugin keep them withou
 });
 
 test("B12: the socket is in a folder of its own that only its user can enter, and close() takes both away", async () => {
-  const dispatcher = createDispatcher({ name: "unit", version: "1.0.0", commands: { echo } }, () => {});
-  const server = await openSocketServer({ dispatcher, hosts: [], token: undefined, maxPayloadBytes: 1024 });
+  const server = await openSocketServer(unitService({ echo }).service);
   const path = server.address.slice("unix:".length);
   assert.equal(statSync(dirname(path)).mode & 0o777, 0o700);
   assert.ok(path.length < 104, `${path} is too long for a socket`);

@@ -1,0 +1,178 @@
+/**
+ * Durable events: takes what was published on a durable topic, keeps it in the database until each subscriber has acknowledged it.
+ * @module
+ */
+import { PluginError } from "../../protocol/errors.ts";
+import type { Database } from "../services/database.ts";
+import { Allowance } from "./allowance.ts";
+import { type DeadLetter, type KeptEvent, MOST_BYTES, type PublishedEvent } from "./published.ts";
+import { type Prepare, Writes } from "./writes.ts";
+
+/** The most that are kept for one subscriber; then publishing fails. */
+const MOST_KEPT = 1_000_000;
+/** Of events that were given up the newest are kept, so many for each subscriber. */
+const MOST_DEAD = 1000;
+
+/** Who gets a durable event. */
+export interface Addressed {
+  readonly subscribers: readonly string[];
+  /** Called when it is written, one after the other in the order of their numbers. */
+  readonly onKept: (event: KeptEvent) => void;
+}
+
+/** The durable events of one host. */
+export class EventStore {
+  readonly #writes: Writes;
+  readonly #mostKept: number;
+  readonly #allowance = new Allowance("for the disk", "Wait for each publish to end, or publish less");
+  /** How many are kept for each subscriber, once they were counted. */
+  readonly #kept = new Map<string, number>();
+
+  constructor(database: Database, mostKept: number = MOST_KEPT) {
+    this.#writes = new Writes(database);
+    this.#mostKept = mostKept;
+  }
+
+  /** How many events wait to be written. */
+  get waiting(): number {
+    return this.#allowance.events;
+  }
+
+  /** How many are kept for a subscriber; 0 until they were counted. */
+  keptOf(subscriber: string): number {
+    return this.#kept.get(subscriber) ?? 0;
+  }
+
+  /**
+   * Keeps an event; resolves when it is written.
+   * @throws {PluginError} "caller.overloaded", "host.state".
+   */
+  async add(event: PublishedEvent, { subscribers, onKept }: Addressed): Promise<void> {
+    this.#allowance.enter(event);
+    let seq = 0;
+    try {
+      await this.#writes.add((prepare) => {
+        for (const subscriber of subscribers) this.#requireRoom(prepare, subscriber);
+        const { id, topic, from, data } = event;
+        seq = Number(prepare(ADD_EVENT).run(id, topic, from, data).lastInsertRowid);
+        for (const subscriber of subscribers) prepare(ADD_DELIVERY).run(seq, subscriber);
+      }, () => {
+        for (const subscriber of subscribers) this.#changeKept(subscriber, 1);
+        onKept({ ...event, seq });
+      });
+    } finally {
+      this.#allowance.leave(event);
+    }
+  }
+
+  /** The subscriber has it. */
+  async acknowledge(subscriber: string, seq: number): Promise<void> {
+    await this.#writes.add((prepare) => remove(prepare, subscriber, seq), () => this.#changeKept(subscriber, -1));
+  }
+
+  /** It is given up for this subscriber, and stays to be looked at. */
+  async bury(subscriber: string, seq: number, { attempts, reason }: Pick<DeadLetter, "attempts" | "reason">): Promise<void> {
+    await this.#writes.add((prepare) => {
+      prepare(BURY).run(attempts, reason, Date.now(), seq, subscriber);
+      for (const old of prepare(OLD_DEAD).all(subscriber, MOST_DEAD)) remove(prepare, subscriber, Number(old["seq"]));
+    }, () => this.#changeKept(subscriber, -1));
+  }
+
+  /** The next ones that a subscriber has not acknowledged, in their order, as many as there is room for; at least one if there is any. */
+  async pending(
+    subscriber: string,
+    afterSeq: number,
+    room: { readonly events: number; readonly bytes: number },
+  ): Promise<readonly KeptEvent[]> {
+    return await this.#writes.read((prepare) => {
+      this.#countKept(prepare, subscriber);
+      const sizes = prepare(PENDING_SIZES).all(subscriber, afterSeq, Math.max(1, room.events));
+      return within(room.bytes, sizes).map((seq) => eventFromRow(prepare(EVENT).get(seq)));
+    });
+  }
+
+  /** What was given up, the oldest first; the newest thousand, or fewer if these are large. */
+  async dead(): Promise<readonly DeadLetter[]> {
+    await this.#writes.add(() => {}); // What has been given up before this stands behind it.
+    return await this.#writes.read((prepare) => {
+      const rows = prepare(DEAD).all(MOST_DEAD);
+      return rows.slice(0, within(MOST_BYTES, rows).length).reverse().map((row) => ({
+        ...letterFromRow(row),
+        ...eventFromRow(prepare(EVENT).get(Number(row["seq"]))),
+      })).map(({ seq: _seq, kind: _kind, ...letter }) => letter);
+    });
+  }
+
+  /** Waits until everything is written. */
+  async close(): Promise<void> {
+    await this.#writes.close();
+  }
+
+  #requireRoom(prepare: Prepare, subscriber: string): void {
+    const kept = this.#countKept(prepare, subscriber);
+    if (kept < this.#mostKept) return;
+    const message = `Plugin "${subscriber}" has ${kept} durable events waiting, which is the most that are kept`;
+    throw new PluginError("caller.overloaded", message, { plugin: subscriber, hint: "Start it, or take the topic out of durable" });
+  }
+
+  #countKept(prepare: Prepare, subscriber: string): number {
+    const known = this.#kept.get(subscriber);
+    if (known !== undefined) return known;
+    const counted = Number(prepare(COUNT).get(subscriber)?.["n"] ?? 0);
+    this.#kept.set(subscriber, counted);
+    return counted;
+  }
+
+  #changeKept(subscriber: string, by: 1 | -1): void {
+    const kept = this.#kept.get(subscriber);
+    if (kept !== undefined) this.#kept.set(subscriber, kept + by);
+  }
+}
+
+const ADD_EVENT = "INSERT INTO events (id, topic, publisher, data) VALUES (?, ?, ?, ?)";
+const ADD_DELIVERY = "INSERT INTO deliveries (seq, subscriber) VALUES (?, ?)";
+const EVENT = "SELECT seq, id, topic, publisher, data FROM events WHERE seq = ?";
+const COUNT = "SELECT count(*) AS n FROM deliveries WHERE subscriber = ? AND dead_since IS NULL";
+const PENDING_SIZES = `SELECT d.seq, length(e.data) AS size FROM deliveries d JOIN events e ON e.seq = d.seq
+WHERE d.subscriber = ? AND d.seq > ? AND d.dead_since IS NULL ORDER BY d.seq LIMIT ?`;
+const BURY = "UPDATE deliveries SET attempts = ?, reason = ?, dead_since = ? WHERE seq = ? AND subscriber = ?";
+const OLD_DEAD = `SELECT seq FROM deliveries WHERE subscriber = ? AND dead_since IS NOT NULL
+ORDER BY dead_since DESC, seq DESC LIMIT -1 OFFSET ?`;
+const DEAD = `SELECT d.seq, length(e.data) AS size, d.subscriber, d.attempts, d.reason, d.dead_since
+FROM deliveries d JOIN events e ON e.seq = d.seq WHERE d.dead_since IS NOT NULL ORDER BY d.dead_since DESC, d.seq DESC LIMIT ?`;
+const REMOVE = "DELETE FROM deliveries WHERE seq = ? AND subscriber = ?";
+const FORGET = "DELETE FROM events WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
+
+type Row = Readonly<Record<string, unknown>>;
+
+function remove(prepare: Prepare, subscriber: string, seq: number): void {
+  prepare(REMOVE).run(seq, subscriber);
+  prepare(FORGET).run(seq);
+}
+
+/** Those that fit together; the first in any case. */
+function within(bytes: number, rows: readonly Row[]): readonly number[] {
+  let left = bytes;
+  const fits = rows.findIndex(({ size }) => (left -= Number(size)) < 0);
+  return rows.slice(0, fits < 0 ? rows.length : Math.max(1, fits)).map(({ seq }) => Number(seq));
+}
+
+function eventFromRow(row: Row = {}): KeptEvent {
+  return {
+    id: String(row["id"]),
+    topic: String(row["topic"]),
+    from: String(row["publisher"]),
+    data: row["data"] as KeptEvent["data"],
+    kind: "durable",
+    seq: Number(row["seq"]),
+  };
+}
+
+function letterFromRow(row: Row): Pick<DeadLetter, "plugin" | "attempts" | "reason" | "at"> {
+  return {
+    plugin: String(row["subscriber"]),
+    attempts: Number(row["attempts"]),
+    reason: String(row["reason"]),
+    at: new Date(Number(row["dead_since"])),
+  };
+}

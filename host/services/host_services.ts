@@ -1,0 +1,199 @@
+/**
+ * Everything that a host offers its plugins: takes the host's slots, gives the way back for each launch, services, events, ticks and
+ * notices. Nothing of it costs anything before a plugin is granted something or listens.
+ * @module
+ */
+import type { Commands } from "../../protocol/plugin.ts";
+import { INFO } from "../../protocol/reserved.ts";
+import type { PluginCaller } from "../call.ts";
+import type { PluginSpec } from "../discover.ts";
+import { Bus, type EventBus } from "../events/bus.ts";
+import { EventStore } from "../events/store.ts";
+import { PluginSubscriber } from "../events/subscriber.ts";
+import { Ticker } from "../events/tick.ts";
+import type { Launch } from "../launch.ts";
+import type { LogSink } from "../logs/record.ts";
+import type { Guardian } from "../process/guardian.ts";
+import { HostSettings, type Settings } from "../settings.ts";
+import type { Slot } from "../slot.ts";
+import { CLOCK } from "../supervise/clock.ts";
+import { BackChannel, type Pass } from "./back_channel.ts";
+import { Database } from "./database.ts";
+import { eventsCommands } from "./events.ts";
+import { kvCommands } from "./kv.ts";
+import { logCommands } from "./log.ts";
+import { type Provider, registryCommands } from "./registry.ts";
+import { Router } from "./router.ts";
+import { settingsCommands } from "./settings.ts";
+
+/** A plugin of the host. */
+export interface Member {
+  readonly slot: Slot;
+  readonly caller: PluginCaller;
+}
+
+/** What the services take from their host. */
+export interface HostServicesOptions {
+  readonly host: string;
+  readonly stateDir: string;
+  /** Patterns of the durable topics. */
+  readonly durable: readonly string[];
+  /** @throws {PluginError} "host.unknown_plugin", or why the plugin was rejected. */
+  readonly member: (name: string) => Member;
+  readonly members: () => ReadonlyMap<string, Member>;
+  readonly log: LogSink;
+  readonly guardian: Guardian;
+}
+
+/** The services of one host. */
+export class HostServices {
+  readonly #options: HostServicesOptions;
+  readonly #router: Router;
+  readonly #database: Database;
+  readonly #store: EventStore;
+  readonly #bus: Bus;
+  readonly #settings: HostSettings;
+  readonly #closing = new AbortController();
+  #channel: BackChannel | undefined;
+
+  constructor(options: HostServicesOptions) {
+    const { host, stateDir, durable, log, member, members } = this.#options = options;
+    const grantsOf = (plugin: string) => member(plugin).slot.spec.grants;
+    this.#database = new Database(stateDir, host);
+    this.#store = new EventStore(this.#database);
+    this.#bus = new Bus({ host, durable, store: this.#store });
+    this.#settings = new HostSettings(this.#bus, () => members().keys());
+    const plugins = {
+      grantsOf,
+      callerOf: (plugin: string) => member(plugin).caller,
+      isReady: (plugin: string) => members().get(plugin)?.slot.current !== undefined,
+    };
+    this.#router = new Router(host, plugins, log);
+    this.#router.provide("kv", kvCommands(this.#database));
+    this.#router.provide("log", logCommands(log));
+    this.#router.provide("events", eventsCommands({ bus: this.#bus, grantsOf, settings: this.#settings }));
+    this.#router.provide("settings", settingsCommands(this.#settings));
+    this.#router.provide("registry", registryCommands(() => [...members().values()].map(({ slot }) => providerOf(slot))));
+  }
+
+  get events(): EventBus {
+    return this.#bus;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  provide(service: string, commands: Commands): Disposable {
+    return this.#router.provide(service, commands);
+  }
+
+  /** The way back for one launch; `undefined` for a plugin that is granted nothing. */
+  async issue(spec: PluginSpec): Promise<Pass | undefined> {
+    return await (this.#channel ??= this.#createChannel()).issue(spec);
+  }
+
+  /** Gives a plugin its events and ticks, from now on until the host closes. */
+  follow(name: string, { slot, caller }: Member): void {
+    const spec = () => slot.spec;
+    const subscriber = new PluginSubscriber(this.#options.durable.length > 0, {
+      spec,
+      caller,
+      isReady: () => slot.current !== undefined,
+      wake: () => {
+        if (slot.state.kind === "idle") slot.acquire(this.#closing.signal).catch(() => {}); // Its state tells what is wrong.
+      },
+      store: this.#store,
+      clock: CLOCK,
+      bury: (letter) => {
+        this.#bus.bury(letter);
+        const message = `Gave up event ${letter.id} on "${letter.topic}" after ${letter.attempts} tries: ${letter.reason}`;
+        this.#options.log({ time: new Date(), plugin: name, level: "error", message, values: { code: "events.dead_letter" } });
+      },
+    });
+    this.#bus.add(name, subscriber);
+    void this.#followStates(slot, subscriber, new Ticker(caller, spec, CLOCK));
+  }
+
+  /** Tells all plugins that run and listen that all have started. */
+  notifyStarted(): void {
+    this.#bus.notifyStarted((name) => RUNNING.has(this.#options.members().get(name)?.slot.state.kind ?? "idle"));
+  }
+
+  /** Tells the plugins that run and listen that the host is about to stop them, and waits for them a moment. */
+  async notifyStopping(): Promise<void> {
+    await this.#bus.notifyRunning("polyplug.stopping", (name) => this.#options.members().get(name)?.slot.current !== undefined);
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#bus.close();
+    await this.#channel?.close();
+    await this.#database.close();
+  }
+
+  async #followStates(slot: Slot, subscriber: PluginSubscriber, ticker: Ticker): Promise<void> {
+    let last: Launch | undefined;
+    for await (const state of slot.states(this.#closing.signal)) {
+      const launch = state.kind === "ready" ? slot.current : undefined;
+      if (launch === undefined || launch === last) {
+        if (launch === undefined) ticker.stop();
+        else subscriber.pump();
+        continue;
+      }
+      last = launch;
+      const said = await this.#ask(slot, launch);
+      if (slot.current !== launch) continue;
+      subscriber.started(said);
+      if (said.takesEvents) ticker.start(said.tickMs);
+      this.#settings.tell(slot.spec.name);
+    }
+    ticker.stop();
+  }
+
+  /** What a plugin says of events in its info. */
+  async #ask({ spec }: Slot, { features, ask }: Launch): Promise<Said> {
+    const takesEvents = features.includes("event");
+    if (!takesEvents && (spec.subscribes.length > 0 || spec.tickMs !== undefined)) {
+      const message = 'It gets none of the events that its configuration has for it: it lacks the feature "event"';
+      this.#options.log({ time: new Date(), plugin: spec.name, level: "warn", message, values: { code: "events.unsupported" } });
+    }
+    if (!takesEvents || !features.includes("info")) return { takesEvents, subscribes: undefined };
+    try {
+      const signal = AbortSignal.any([this.#closing.signal]);
+      const { subscribes, tickMs } = JSON.parse(new TextDecoder().decode(await ask(INFO, { signal, timeoutMs: spec.pingTimeoutMs })));
+      return {
+        takesEvents,
+        subscribes: Array.isArray(subscribes) ? subscribes.filter((each) => typeof each === "string") : [],
+        ...(typeof tickMs === "number" ? { tickMs } : {}),
+      };
+    } catch {
+      return { takesEvents, subscribes: undefined }; // Then the configuration alone says it.
+    }
+  }
+
+  #createChannel(): BackChannel {
+    const { members, guardian } = this.#options;
+    const largest = Math.max(...[...members().values()].map(({ slot }) => slot.spec.maxPayloadBytes));
+    return new BackChannel(largest, {
+      runnerOf: (plugin) => this.#router.runnerOf(plugin),
+      guardian,
+      onStranger: (error) => this.#router.onStranger(error),
+    });
+  }
+}
+
+/** A plugin that is about to run is told as soon as it does. */
+const RUNNING: ReadonlySet<string> = new Set(["starting", "ready", "unhealthy", "restarting"]);
+
+interface Said {
+  readonly takesEvents: boolean;
+  readonly subscribes: readonly string[] | undefined;
+  readonly tickMs?: number;
+}
+
+/** A plugin as the registry sees it. */
+export function providerOf({ spec, state }: Pick<Slot, "spec" | "state">): Provider {
+  const isGone = ["stopping", "stopped", "crashed", "inactive"].includes(state.kind);
+  return { name: spec.name, provides: spec.provides, isGone };
+}

@@ -1,0 +1,191 @@
+/**
+ * One run of a handler: takes a call and gives its answer, or why there is none; tells the handler when nobody waits any more.
+ * @module
+ */
+import type { Bytes, Caller } from "./caller.ts";
+import { expireAfter, type Expiring } from "./deadlines.ts";
+import type { DispatchRequest } from "./dispatch.ts";
+import { isPluginError, messageOf, type PluginError, refusal } from "./errors.ts";
+import { createOutwardCaller, type Outside, type OutwardCall } from "./outward.ts";
+import { codeFromPlugin } from "./peer_error.ts";
+import type { LogLevel, PluginContext, RawHandler } from "./plugin.ts";
+
+/** What all runs of a plugin share. */
+export interface Surroundings {
+  /** The plugin's configuration, once the host has given it. */
+  config: Bytes;
+  /** Where its handlers can call. */
+  readonly outside: Outside;
+  /** Whether it is the host itself that runs them, whose own codes stay. */
+  readonly isHost?: boolean;
+  /** Where its handlers' records go. */
+  readonly log: PluginContext["log"];
+}
+
+/** One call of a handler until it answers, its deadline passes, or nobody waits any more; it cannot be forced to end, only told. */
+export class Run implements Expiring {
+  readonly request: DispatchRequest;
+  readonly surroundings: Surroundings;
+  #outward: Set<OutwardCall<unknown>> | undefined;
+  readonly #endsAt: number;
+  #isOpen = true;
+  #controller: AbortController | undefined;
+  #gaveUp: PluginError | undefined;
+  #reject!: (error: PluginError) => void;
+
+  constructor(request: DispatchRequest, surroundings: Surroundings) {
+    this.request = request;
+    this.surroundings = surroundings;
+    this.#endsAt = request.timeoutMs === undefined ? Infinity : performance.now() + request.timeoutMs;
+  }
+
+  /** Whether somebody waits for it. What a handler calls later is no part of it. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  /** How long somebody waits for it yet, in milliseconds. */
+  get leftMs(): number {
+    return this.#endsAt - performance.now();
+  }
+
+  /** Made when a handler asks for it, which few do. */
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.#gaveUp !== undefined) this.#controller.abort(this.#gaveUp);
+    }
+    return this.#controller.signal;
+  }
+
+  /**
+   * Runs the handler; its answer, or the promise of it.
+   * @throws {PluginError} what the handler throws before it has returned.
+   */
+  start(handler: RawHandler): Bytes | Promise<Bytes> {
+    const { command, payload } = this.request;
+    try {
+      const result: unknown = handler(payload, new Context(this));
+      if (result instanceof Uint8Array) {
+        this.#isOpen = false;
+        return result as Bytes;
+      }
+      return Promise.resolve(result).then((bytes) => requireBytes(command, bytes), (error) => Promise.reject(this.#errorFrom(error)));
+    } catch (error) {
+      return Promise.reject(this.#errorFrom(error));
+    }
+  }
+
+  #errorFrom(error: unknown): PluginError {
+    return this.surroundings.isHost === true && isPluginError(error) ? error : handlerError(error);
+  }
+
+  /** Waits for an answer that is not there yet, as long as somebody else does. */
+  follow(answer: Promise<Bytes>): Promise<Bytes> {
+    const { signal, timeoutMs } = this.request;
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      const deadline = timeoutMs === undefined ? undefined : expireAfter(timeoutMs, this);
+      const cancel = () => this.#giveUp(cancelled(this.request));
+      signal.addEventListener("abort", cancel, { once: true });
+      const finish = () => {
+        this.#isOpen = false;
+        deadline?.cancel();
+        signal.removeEventListener("abort", cancel);
+      };
+      answer.then(resolve, reject).finally(finish);
+    });
+  }
+
+  /** Ends this call with the run, if it has not ended before. */
+  keep(call: OutwardCall<unknown>): void {
+    this.#outward ??= new Set();
+    this.#outward.add(call);
+  }
+
+  /** The call has ended. */
+  letGo(call: OutwardCall<unknown>): void {
+    this.#outward?.delete(call);
+  }
+
+  /** The deadline has passed. */
+  expire(): void {
+    const { command, timeoutMs } = this.request;
+    this.#giveUp(refusal("exec.timeout", `"${command}" did not answer within ${timeoutMs} ms`));
+  }
+
+  #giveUp(error: PluginError): void {
+    this.#gaveUp = error;
+    this.#reject(error);
+    this.#controller?.abort(error);
+    this.#isOpen = false;
+    for (const call of this.#outward ?? []) call.abandon(error);
+  }
+}
+
+/** What the handler sees of its run. */
+class Context implements PluginContext {
+  readonly #run: Run;
+
+  constructor(run: Run) {
+    this.#run = run;
+  }
+
+  get signal(): AbortSignal {
+    return this.#run.signal;
+  }
+
+  get requestId(): string {
+    return this.#run.request.requestId;
+  }
+
+  get traceparent(): string | undefined {
+    return this.#run.request.traceparent;
+  }
+
+  get from(): string {
+    return this.#run.request.from;
+  }
+
+  get config(): Bytes {
+    return this.#run.surroundings.config;
+  }
+
+  get host(): Caller {
+    return createOutwardCaller(this.#run, undefined);
+  }
+
+  plugin(name: string): Caller {
+    return createOutwardCaller(this.#run, name);
+  }
+
+  log(level: LogLevel, message: string, values: Readonly<Record<string, unknown>> = {}): void {
+    this.#run.surroundings.log(level, message, values);
+  }
+}
+
+function requireBytes(command: string, result: unknown): Bytes {
+  if (result instanceof Uint8Array) return result as Bytes;
+  throw refusal("exec.failed", `The handler of "${command}" returned ${result === null ? "null" : typeof result}, not a Uint8Array`);
+}
+
+/** The refusal of a call that nobody waits for. */
+export function cancelled({ command }: DispatchRequest): PluginError {
+  return refusal("exec.cancelled", `The caller of "${command}" is gone`);
+}
+
+/** What a handler threw, as it may cross the wire: code and message, never a stack. */
+function handlerError(error: unknown): PluginError {
+  try {
+    return readError(error);
+  } catch {
+    // Reading runs the thrown value's own code, a getter for example; what that throws must not end the plugin.
+    return refusal("exec.failed", "The handler threw a value that cannot be read");
+  }
+}
+
+function readError(error: unknown): PluginError {
+  const own = typeof error === "object" && error !== null && "code" in error ? codeFromPlugin(error.code) : "exec.failed";
+  // "exec.unavailable" promises that the call was not run, which is no longer true once a handler has thrown.
+  return refusal(own === "exec.unavailable" ? "exec.failed" : own, messageOf(error));
+}
