@@ -1,5 +1,5 @@
 /**
- * Finds Deno, Bun and Node, and gives their paths and a PATH on which `deno`, `bun` and `node` are those three.
+ * Finds Deno, Bun and Node, and gives their paths and a PATH on which `deno`, `bun` and `node` are those three, and `python3` is a Python.
  *
  * A machine with nothing but an old Node and npm is enough: Deno is the one that runs this file (or the one on PATH), Bun is a
  * development dependency, Node comes from npm when the one on PATH is too old to run plugins.
@@ -17,7 +17,7 @@ export interface Runtimes {
   readonly deno: string;
   readonly bun: string;
   readonly node: string;
-  /** PATH for children: a folder that holds the three and nothing else, then the PATH of this process. */
+  /** PATH for children: a folder that holds the three and nothing else, Python's own where it has to be, then the PATH of this process. */
   readonly path: string;
 }
 
@@ -38,7 +38,18 @@ export async function findRuntimes(): Promise<Runtimes> {
   if (!bun) throw new Error("Cannot find Bun in node_modules: run `npx -y deno install`");
   const node = await findNode();
   await Promise.all([link("deno", deno), link("bun", bun), link("node", node)]);
-  return { deno, bun, node, path: [linkFolder, process.env.PATH].join(delimiter) };
+  return { deno, bun, node, path: [linkFolder, ...await findPythonFolder(), process.env.PATH].join(delimiter) };
+}
+
+/** What PATH leads to may be the script of a version manager, which takes four times as long to start as Python itself. */
+async function findPythonFolder(): Promise<readonly string[]> {
+  try {
+    const { stdout } = await run("python3", ["-c", "import os, sys; print(os.path.dirname(sys.executable))"]);
+    const folder = stdout.trim();
+    return folder === "" || process.env.PATH?.split(delimiter).includes(folder) ? [] : [folder];
+  } catch {
+    return []; // no Python here, which tests/languages.ts deals with
+  }
 }
 
 async function findNode(): Promise<string> {

@@ -4,13 +4,11 @@
  * Ratios alone, which a slow machine does not change, and about twice what is typical, so that only a real loss is found.
  * @module
  */
-import { existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import type { Runtimes } from "../../tasks/runtimes.ts";
-import { isOnPath } from "../languages.ts";
 import { RUNTIMES } from "../support.ts";
-import { racerProgram } from "./programs.ts";
-import { race, type Racer, type RacerProgram, withRacers } from "./race.ts";
+import { onOneCore, racerProgram } from "./programs.ts";
+import { race, type Racer, withRacers } from "./race.ts";
 import { compare, find } from "./ratios.ts";
 
 /** One call in flight: how many times the floor's time. 32: how many times the floor's calls in the same time. */
@@ -18,7 +16,6 @@ const BOUNDS = [
   { inFlight: 1, text: "p50 of one call at most 2.5 × the floor's", isKept: (ratio: number) => ratio <= 2.5 },
   { inFlight: 32, text: "with 32 in flight at least 0.2 × the floor's calls", isKept: (ratio: number) => ratio >= 0.2 },
 ] as const;
-const STATUS = "/proc/self/status";
 const PAYLOAD = 16;
 const ROUNDS = { most: 9, least: 9, sliceMs: 30, budgetMs: 0 };
 /** Something else may have had the machine: a bound counts as broken when it is each time. */
@@ -33,16 +30,6 @@ export async function guard(found: Runtimes): Promise<boolean> {
     }
     return isKept;
   });
-}
-
-/**
- * Where host and plugin run on two cores, a call takes five times as long as on one, and the system puts them where it likes: what a call
- * costs shows when both share a core.
- */
-function onOneCore(program: RacerProgram): RacerProgram {
-  const core = existsSync(STATUS) ? /^Cpus_allowed_list:\s+(\d+)/m.exec(readFileSync(STATUS, "utf8"))?.[1] : undefined;
-  if (core === undefined || !isOnPath("taskset")) return program;
-  return { ...program, exec: "taskset", args: ["-c", core, program.exec, ...program.args] };
 }
 
 async function keeps(racer: Racer, bound: typeof BOUNDS[number]): Promise<boolean> {

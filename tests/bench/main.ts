@@ -4,7 +4,7 @@
  *     deno task bench [--peers]      everything, into tests/bench/RESULTS.md; about ten minutes
  *     deno task bench --guard        a few seconds: fails when calls have become much dearer
  *     deno task bench [--runtime deno|bun|node] [--wire socket|rest|rest-hex|connect|grpc] [--payload 16|1KiB|64KiB|1MiB|16MiB]
- *                     [--in-flight 1|32] [--part calls|start|list|limits] [--brief]      some of it, printed alone
+ *                     [--in-flight 1|32] [--part calls|start|list|limits|supervision] [--brief]      some of it, printed alone
  *
  * Each option may be given several times. `--brief` makes do with few rounds.
  * @module
@@ -17,14 +17,17 @@ import { type Choice, readArguments } from "./choice.ts";
 import { guard } from "./guard.ts";
 import { describeMachine, load } from "./machine.ts";
 import { installPeers, peerPrograms, PEERS, peerVersions } from "./peers.ts";
-import { measureLimits, measureList, measureStarts, racerProgram } from "./programs.ts";
+import { measureIdle, measureLimits, measureList, measureStarts, racerProgram, superviseProgram } from "./programs.ts";
 import { type Cell, type Figures, race, withRacers } from "./race.ts";
 import type { Measured } from "./ratios.ts";
 import { formatResults, type Results } from "./results.ts";
+import { type Supervision, WATCHED_CALL } from "./supervision.ts";
 import type { WireName } from "./wires.ts";
 
 const ROUNDS = { most: 21, least: 3, sliceMs: 50, budgetMs: 20_000 };
 const BRIEF_ROUNDS = { most: 3, least: 1, sliceMs: 50, budgetMs: 3000 };
+/** Two lanes alone, and a difference of a few percent to be seen. */
+const SUPERVISE_ROUNDS = { ...ROUNDS, most: 101 };
 const [STARTS, BRIEF_STARTS] = [10, 3];
 /** Only where something is promised of it, one call at a time, and not the peers, some of which refuse it. */
 const LARGEST = 16 * 1024 * 1024;
@@ -52,6 +55,16 @@ async function measureCalls(wire: WireName, choice: Choice, found: Runtimes): Pr
   });
 }
 
+/** On one runtime: what watching adds to a call, and what it takes while nobody calls. */
+async function measureSupervision(runtime: Runtime, { brief }: Choice, found: Runtimes): Promise<Supervision> {
+  progress(`${runtime}: supervision`);
+  const calls = await withRacers(
+    [superviseProgram(runtime, found)],
+    (racers) => race(racers, WATCHED_CALL, brief ? BRIEF_ROUNDS : SUPERVISE_ROUNDS),
+  );
+  return { calls, idle: await measureIdle(runtime, found) };
+}
+
 async function measure(choice: Choice, found: Runtimes): Promise<Results> {
   const { runtimes, wires, parts, brief } = choice;
   const rounds = brief ? BRIEF_STARTS : STARTS;
@@ -70,10 +83,14 @@ async function measure(choice: Choice, found: Runtimes): Promise<Results> {
   for (const wire of parts.includes("limits") ? wires.filter((each) => LARGEST_ON.includes(each)) : []) {
     limits.set(wire, await onEach(wire, "limits", (runtime) => measureLimits(runtime, wire, found)));
   }
+  const supervision = new Map<Runtime, Supervision>();
+  for (const runtime of parts.includes("supervision") ? runtimes : []) {
+    supervision.set(runtime, await measureSupervision(runtime, choice, found));
+  }
   const list = parts.includes("list") ? await measureList(found, rounds) : undefined;
   const versions = choice.peers ? await peerVersions() : {};
   const peers = choice.peers ? PEERS.map((peer) => ({ ...peer, version: versions[peer.name] ?? "" })) : [];
-  return { machine: await describeMachine(found), calls, starts, limits, list, peers };
+  return { machine: await describeMachine(found), calls, starts, limits, supervision, list, peers };
 }
 
 async function main(): Promise<void> {

@@ -3,6 +3,7 @@
  * @module
  */
 import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
@@ -10,16 +11,39 @@ import { promisify } from "node:util";
 import { stringify } from "smol-toml";
 import type { Runtimes } from "../../tasks/runtimes.ts";
 import { configOf, pathOf, type Runtime, typescriptPlugin, withFolder } from "../support.ts";
+import { isOnPath } from "../languages.ts";
 import type { Limits } from "./limits_worker.ts";
 import type { RacerProgram } from "./race.ts";
 import type { Starts } from "./start_worker.ts";
+import type { Idle } from "./supervision.ts";
 import type { WireName } from "./wires.ts";
 
 const run = promisify(execFile);
+const STATUS = "/proc/self/status";
 
 /** The program that races one wire on one runtime. */
 export function racerProgram(runtime: Runtime, wire: WireName, found: Runtimes): RacerProgram {
   return { name: runtime, exec: found[runtime], args: argsOf(runtime, "worker.ts", ["--wire", wire]), path: found.path };
+}
+
+/** The program that races a watched plugin and one that is not, on one runtime. */
+export function superviseProgram(runtime: Runtime, found: Runtimes): RacerProgram {
+  return onOneCore({ name: runtime, exec: found[runtime], args: argsOf(runtime, "supervise_worker.ts", []), path: found.path });
+}
+
+/**
+ * Where host and plugin run on two cores, a call takes five times as long as on one, and the system puts them where it likes: what a call
+ * costs shows when both share a core.
+ */
+export function onOneCore(program: RacerProgram): RacerProgram {
+  const core = existsSync(STATUS) ? /^Cpus_allowed_list:\s+(\d+)/m.exec(readFileSync(STATUS, "utf8"))?.[1] : undefined;
+  if (core === undefined || !isOnPath("taskset")) return program;
+  return { ...program, exec: "taskset", args: ["-c", core, program.exec, ...program.args] };
+}
+
+/** Measures what a host bears for plugins that nobody calls. */
+export async function measureIdle(runtime: Runtime, found: Runtimes): Promise<Idle> {
+  return await runOnce(runtime, ["idle_worker.ts"], found);
 }
 
 /** Measures starts of a plugin and of the smallest server, in turn. */

@@ -10,6 +10,7 @@ import type { Figures } from "./race.ts";
 import { compare, find, type Measured, rateOf, type Ratio, typical } from "./ratios.ts";
 import { median } from "./slice.ts";
 import type { Starts } from "./start_worker.ts";
+import { IDLE_PLUGINS, laneOf, type Supervision, UNWATCHED, WATCHED, watchedRatio } from "./supervision.ts";
 import { paragraph, rate, table, time } from "./table.ts";
 import { judge, laterBy } from "./targets.ts";
 import type { WireName } from "./wires.ts";
@@ -20,6 +21,7 @@ export interface Results {
   readonly calls: ReadonlyMap<WireName, Measured>;
   readonly starts: ReadonlyMap<WireName, ReadonlyMap<Runtime, Starts>>;
   readonly limits: ReadonlyMap<WireName, ReadonlyMap<Runtime, Limits>>;
+  readonly supervision: ReadonlyMap<Runtime, Supervision>;
   readonly list: Starts | undefined;
   readonly peers: readonly (Peer & { readonly version: string })[];
 }
@@ -33,7 +35,7 @@ const WHO: Readonly<Record<string, string>> = {
 
 /** The whole text. */
 export function formatResults(results: Results): string {
-  const { machine, calls, starts, limits, list, peers } = results;
+  const { machine, calls, starts, limits, supervision, list, peers } = results;
   const today = new Date().toISOString().slice(0, 10);
   return [
     "# What a call costs",
@@ -44,6 +46,7 @@ export function formatResults(results: Results): string {
     ...(peers.length > 0 ? section("The peers", peerList(peers)) : []),
     ...(starts.size > 0 || list !== undefined ? section("From start to first answer", startTable(starts, list)) : []),
     ...(limits.size > 0 ? section("16 MiB and 1,000 calls", limitTable(limits)) : []),
+    ...(supervision.size > 0 ? section("Supervision", superviseTable(supervision)) : []),
   ].join("\n\n") + "\n";
 }
 
@@ -151,4 +154,16 @@ function limitTable(limits: Results["limits"]): string {
     ])
   );
   return table(columns, rows);
+}
+
+function superviseTable(supervision: Results["supervision"]): string {
+  const titles = [WATCHED, UNWATCHED, "ratio", `${IDLE_PLUGINS} idle: of a core`, `${IDLE_PLUGINS} idle: memory each`];
+  const rows = [...supervision].map(([runtime, each]) => [
+    runtime,
+    ...[WATCHED, UNWATCHED].map((lane) => time(typical(laneOf(each, lane), "p50Us"))),
+    formatRatio(watchedRatio(each)),
+    `${each.idle.percentOfCore.toFixed(2)} %`,
+    `${each.idle.kibPerPlugin.toFixed(0)} KiB`,
+  ]);
+  return table([{ title: "on" }, ...titles.map((title) => ({ title, isFigure: true }))], rows);
 }

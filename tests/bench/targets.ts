@@ -8,6 +8,7 @@ import { REFERENCE } from "./peers.ts";
 import { compare, find, type Measured, ratioOf } from "./ratios.ts";
 import type { Results } from "./results.ts";
 import type { Starts } from "./start_worker.ts";
+import { IDLE_PLUGINS, watchedRatio } from "./supervision.ts";
 import type { WireName } from "./wires.ts";
 
 /** One promise, and what each runtime shows of it; a runtime that was not measured is missing. */
@@ -46,9 +47,11 @@ const PROMISES: readonly Promised[] = [
 const MEMORY_AT_MOST = 4;
 const START_AT_MOST_MS = 25;
 const LIST_AT_MOST = 1.5;
+const WATCHED_AT_MOST = 1.05;
+const IDLE_BELOW_PERCENT = 2;
 
 /** A row for each promise of which something was measured. */
-export function judge({ calls, starts, limits, list }: Results): readonly Verdict[] {
+export function judge({ calls, starts, limits, supervision, list }: Results): readonly Verdict[] {
   const rows = [
     ...PROMISES.flatMap((promised) => judgeCalls(promised, calls.get(promised.wire) ?? [])),
     ...[...limits].map(([wire, byRuntime]) =>
@@ -70,6 +73,14 @@ export function judge({ calls, starts, limits, list }: Results): readonly Verdic
         isMet: failures === 0,
       }))
     ),
+    rowOf("16 B over socket, p50, with `supervise: true`", `≤ ${WATCHED_AT_MOST} × with \`supervise: false\``, supervision, (each) => {
+      const { median } = watchedRatio(each);
+      return { text: `${median.toFixed(2)} ×`, isMet: median <= WATCHED_AT_MOST };
+    }),
+    rowOf(`${IDLE_PLUGINS} plugins that nobody calls`, `< ${IDLE_BELOW_PERCENT} % of a core`, supervision, ({ idle }) => ({
+      text: `${idle.percentOfCore.toFixed(2)} %`,
+      isMet: idle.percentOfCore < IDLE_BELOW_PERCENT,
+    })),
   ];
   return rows.filter(({ shown }) => shown.size > 0);
 }

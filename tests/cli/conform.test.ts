@@ -13,6 +13,8 @@ import { pythonPlugin, typescriptPlugin, withFolder } from "../support.ts";
 import { cli, withListener, writeConfig } from "./cli.ts";
 
 const python = { skip: languageSkip("python") };
+/** Small, so that the checks of the limit are quick; the first test has the default. */
+const small = { max_payload: 1024 * 1024 };
 
 test("B3: conform starts a plugin, checks it with its token, and exits with 0 when all is well", async () => {
   await withFolder(async (folder) => {
@@ -47,7 +49,7 @@ for (const type of ["grpc", "connect"]) {
     await withFolder(async (folder) => {
       const plugins = Object.fromEntries(["seed", "goplugin-1"].map((dialect) => {
         const plugin = typescriptPlugin("tests/fixtures/workbench.ts", ["--dialect", dialect]);
-        return [dialect, { ...plugin, comm_type: type, dialect }];
+        return [dialect, { ...plugin, ...small, comm_type: type, dialect }];
       }));
       const config = await writeConfig(folder, plugins);
       for (const name of Object.keys(plugins)) {
@@ -90,7 +92,7 @@ test("B3: conform over a wire that the program does not speak fails ping alone, 
 
 test("B12: conform checks a plugin over its comm_type and over the framed socket that it offers, in one report", async () => {
   await withFolder(async (folder) => {
-    const config = await writeConfig(folder, { a: typescriptPlugin("tests/fixtures/workbench.ts") });
+    const config = await writeConfig(folder, { a: { ...typescriptPlugin("tests/fixtures/workbench.ts"), ...small } });
     const args = ["conform", "a", "--level", "full", "--echo", "test.echo", "--config", config];
     const { code, stdout, stderr } = await cli(args);
     assert.deepEqual([code, stderr], [0, ""], stdout);

@@ -1,5 +1,6 @@
 /**
  * Row C20: a hundred plugins on one host: started a few at a time, watched at next to no cost, stopped within seconds.
+ * Runs alone: it loads every core.
  * @module
  */
 import assert from "node:assert/strict";

@@ -41,9 +41,9 @@ export async function withInnerFolder(use: (folder: string) => Promise<void>): P
   }
 }
 
-/** Writes README's plugin.ts and the config.toml that registers it, with its sum. */
-export async function writePluginAndConfig(folder: string): Promise<void> {
-  const plugin = await blockOf("README.md", "// plugin.ts");
+/** Writes README's plugin.ts, with this after it, and the config.toml that registers it, with its sum. */
+export async function writePluginAndConfig(folder: string, more = ""): Promise<void> {
+  const plugin = await blockOf("README.md", "// plugin.ts") + more;
   const sum = createHash("sha256").update(plugin).digest("hex");
   await writeFile(join(folder, "plugin.ts"), plugin);
   await writeFile(join(folder, "config.toml"), (await blockOf("README.md", "# config.toml")).replace('"SUM"', `"${sum}"`));

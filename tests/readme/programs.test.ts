@@ -24,6 +24,9 @@ const RUN = {
     "// app.ts",
     "// watch.ts",
     "// db.ts",
+    "// logtape.ts",
+    "// pino.ts",
+    "// otel.ts",
     "deno run",
   ],
   "protocol/README.md": ["curl http", "curl -H 'content-type: application/json' -d '{}'"],
@@ -55,6 +58,60 @@ test("README: a plugin that is killed comes back", async () => {
     const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
     assert.equal(stdout, "ready\nrestarting\nstarting\nready\n");
   });
+});
+
+/** What it writes has braces and percent signs, which loggers may take for places to fill. */
+const WRITES = `console.error(JSON.stringify({ level: "warn", message: "{disk} is %s full", free: 3 }));\n`;
+
+/** Runs a block that hands records on, and gives what it prints. */
+async function runBridge(name: string): Promise<string> {
+  let printed = "";
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder, WRITES);
+    await writeFile(join(folder, name), await blockOf("README.md", `// ${name}`));
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), name];
+    const { stdout, stderr } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
+    printed = stdout + stderr;
+  });
+  return printed;
+}
+
+test("README: records of plugins go to LogTape", async () => {
+  // LogTape tells in its own words first that it is configured.
+  const records = (await runBridge("logtape.ts")).trimEnd().split("\n").filter((line) => line.startsWith("{")).map((line) =>
+    JSON.parse(line)
+  );
+  const { "@timestamp": time, ...record } = records.find(({ logger }) => logger === "plugin.upper");
+  assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000);
+  assert.deepEqual(record, {
+    level: "WARN",
+    message: "{disk} is %s full",
+    logger: "plugin.upper",
+    properties: { free: 3, stream: "stderr" },
+  });
+});
+
+test("README: records of plugins go to pino", async () => {
+  const { plugin, level, msg, values } = JSON.parse(await runBridge("pino.ts"));
+  assert.deepEqual({ plugin, level, msg, values }, {
+    plugin: "upper",
+    level: 40,
+    msg: "{disk} is %s full",
+    values: { free: 3, stream: "stderr" },
+  });
+});
+
+test("README: records of plugins go to OpenTelemetry", async () => {
+  const printed = await runBridge("otel.ts");
+  for (
+    const part of [
+      /instrumentationScope: \{\s*name: ["']upper["']/,
+      /severityText: ["']warn["']/,
+      /severityNumber: 13,/,
+      /body: ["']\{disk\} is %s full["']/,
+      /attributes: \{\s*free: 3,\s*stream: ["']stderr["'],?\s*\}/,
+    ]
+  ) assert.match(printed, part);
 });
 
 test("README: the plugin that takes a configuration tells its health", async () => {
