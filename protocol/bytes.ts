@@ -15,6 +15,26 @@ export function concatBytes(chunks: readonly Uint8Array[], size: number): Bytes 
   return whole;
 }
 
+/** What takes the chunks of a stream, in order. */
+export interface Sink {
+  push(chunk: Uint8Array): void;
+}
+
+/** Keeps them until there are all. */
+export class Chunks implements Sink {
+  readonly #chunks: Uint8Array[] = [];
+  #size = 0;
+
+  push(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#size += chunk.length;
+  }
+
+  bytes(): Bytes {
+    return concatBytes(this.#chunks, this.#size);
+  }
+}
+
 /** Reads a stream to its end; one chunk alone is given as it is. */
 export async function collectBytes(stream: AsyncIterable<Uint8Array> | undefined): Promise<Bytes> {
   const chunks: Uint8Array[] = [];

@@ -16,6 +16,8 @@ const VALUES: Uint16Array = Uint16Array.from({ length: 256 }, (_, code) => {
 });
 /** Up to here text is put together from pieces; of more the engine takes seconds to make one text, at 16 MiB. */
 const SHORT_BYTES = 64;
+/** Where the digits of less than this are put together; of long ones, whoever writes them piece by piece makes no memory for each. */
+const SCRATCH = new Uint16Array(32 * 1024);
 const encoder = new TextEncoder();
 const ascii = new TextDecoder("latin1");
 
@@ -32,7 +34,7 @@ export function encodeHex(bytes: Uint8Array): string {
     for (const byte of bytes) text += TEXTS[byte];
     return text;
   }
-  const pairs = new Uint16Array(bytes.length);
+  const pairs = bytes.length > SCRATCH.length ? new Uint16Array(bytes.length) : SCRATCH.subarray(0, bytes.length);
   for (let i = 0; i < bytes.length; i++) pairs[i] = PAIRS[bytes[i] ?? 0] ?? 0;
   return ascii.decode(pairs);
 }
@@ -53,13 +55,22 @@ export function decodeHex(text: string): Bytes | undefined {
 
 function decodeByTable(text: string): Bytes | undefined {
   const codes = encoder.encode(text); // Reading bytes is quicker than reading characters.
-  if (codes.length !== text.length) return undefined;
   const bytes = new Uint8Array(text.length / 2);
-  let all = 0;
-  for (let i = 0; i < bytes.length; i++) {
+  return codes.length === text.length && decodeHexInto(codes, bytes) === bytes.length ? bytes : undefined;
+}
+
+/** Reads pairs of digits, in ASCII, for as many bytes as there is room; stops at the first that is none, and gives how many it read. */
+export function decodeHexInto(codes: Uint8Array, bytes: Uint8Array): number {
+  const most = Math.min(codes.length >> 1, bytes.length);
+  for (let i = 0; i < most; i++) {
     const value = ((VALUES[codes[2 * i] ?? 0] ?? WRONG) << 4) | (VALUES[codes[2 * i + 1] ?? 0] ?? WRONG);
-    all |= value;
+    if (value >= WRONG) return i;
     bytes[i] = value;
   }
-  return all < WRONG ? bytes : undefined;
+  return most;
+}
+
+/** Whether a character's code is that of a digit. */
+export function isHexDigit(code: number | undefined): boolean {
+  return (VALUES[code ?? WRONG] ?? WRONG) < WRONG;
 }

@@ -3,26 +3,52 @@
  * @module
  */
 import type { ServerRequest } from "srvx";
-import { concatBytes } from "../bytes.ts";
+import { Chunks, type Sink } from "../bytes.ts";
 import type { Bytes } from "../caller.ts";
 import { tooLarge } from "../guard.ts";
+import { decodeHex } from "../hex.ts";
+import { JsonBody, type JsonText, LONG_BYTES } from "./long_hex.ts";
 
 /** A request as Node's own server has it. */
 type NodeRequest = NonNullable<NonNullable<NonNullable<ServerRequest["runtime"]>["node"]>["req"]>;
 
 /** How long a refused body is read on, so that the client sees the answer instead of a reset connection. */
 const DRAIN_MS = 1000;
+const decoder = new TextDecoder();
 
 /**
  * Reads a body of at most `cap` bytes; `limit` is what the refusal names.
  * @throws {PluginError} "exec.too_large".
  */
 export async function readBody(request: ServerRequest, cap: number, limit: number): Promise<Bytes> {
-  const length = Number(request.headers.get("content-length") ?? Number.NaN);
+  if (request.runtime?.node === undefined && lengthOf(request) <= cap) return new Uint8Array(await request.arrayBuffer());
+  const chunks = new Chunks();
+  await readInto(chunks, request, { cap, limit });
+  return chunks.bytes();
+}
+
+/**
+ * Reads such a body of JSON, of which the hex in it is the most.
+ * @throws {PluginError} "exec.too_large".
+ */
+export async function readJsonBody(request: ServerRequest, cap: number, limit: number): Promise<JsonText> {
+  const length = lengthOf(request);
+  if (length < LONG_BYTES) return { text: decoder.decode(await readBody(request, cap, limit)), readHex: decodeHex };
+  const json = new JsonBody(length);
+  await readInto(json, request, { cap, limit });
+  return json.end();
+}
+
+function lengthOf({ headers }: ServerRequest): number {
+  return Number(headers.get("content-length") ?? Number.NaN);
+}
+
+async function readInto(sink: Sink, request: ServerRequest, { cap, limit }: { cap: number; limit: number }): Promise<void> {
+  const length = lengthOf(request);
   const node = request.runtime?.node?.req;
-  if (node === undefined && length <= cap) return new Uint8Array(await request.arrayBuffer());
   // No more can come than was said.
-  if (node !== undefined && length <= cap) return await collect(node);
+  if (node !== undefined && length <= cap) return await collect(node, sink);
+  if (length <= cap) return sink.push(new Uint8Array(await request.arrayBuffer()));
   // Around a Node request a web stream costs more than the rest of a small call.
   const body = (node ?? request.body)?.[Symbol.asyncIterator]() as AsyncIterator<Uint8Array> | undefined;
   if (length > cap) {
@@ -30,7 +56,6 @@ export async function readBody(request: ServerRequest, cap: number, limit: numbe
     await drain(body, 2 * cap);
     throw tooLarge(limit);
   }
-  const chunks: Uint8Array[] = [];
   let size = 0;
   for (let part = await body?.next(); part !== undefined && part.done !== true; part = await body?.next()) {
     size += part.value.length;
@@ -38,23 +63,24 @@ export async function readBody(request: ServerRequest, cap: number, limit: numbe
       await drain(body, 2 * cap - size);
       throw tooLarge(limit);
     }
-    chunks.push(part.value);
+    sink.push(part.value);
   }
-  return concatBytes(chunks, size);
 }
 
 /** By events: a loop over the stream takes half as long again for a body of 1 MiB. */
-async function collect(body: NodeRequest): Promise<Bytes> {
+async function collect(body: NodeRequest, sink: Sink): Promise<void> {
   return await new Promise((resolve, reject) => {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    body.on("data", (chunk: Uint8Array) => {
-      chunks.push(chunk);
-      size += chunk.length;
+    let isWhole = false;
+    body.on("data", (chunk: Uint8Array) => sink.push(chunk));
+    body.on("end", () => {
+      isWhole = true;
+      resolve();
     });
-    body.on("end", () => resolve(concatBytes(chunks, size)));
     body.on("error", reject);
-    body.on("close", () => reject(new Error("The connection ended before the body did")));
+    body.on("close", () => {
+      // Every body closes; an error made for each would be a tenth of a small call.
+      if (!isWhole) reject(new Error("The connection ended before the body did"));
+    });
   });
 }
 

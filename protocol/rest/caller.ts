@@ -6,8 +6,10 @@ import type { AttemptOptions, Bytes, CallOptions, DriverCaller, DriverOptions, I
 import type { Endpoint } from "../endpoint.ts";
 import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
-import { type HttpAnswer, type HttpClient, openHttpClient } from "./clients.ts";
+import { decodeHex } from "../hex.ts";
+import { type HttpAnswer, type HttpBody, type HttpClient, openHttpClient } from "./clients.ts";
 import { answerTooLarge, errorFromTransport, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
+import { JsonBody, type JsonText, LONG_BYTES } from "./long_hex.ts";
 import {
   decodeAnswer,
   decodeExecAnswer,
@@ -17,6 +19,7 @@ import {
   isRaw,
   JSON_TYPE,
   jsonCap,
+  longExecRequest,
   PING_STATUS,
   RAW_TYPE,
 } from "./wire.ts";
@@ -64,14 +67,14 @@ class RestCaller implements DriverCaller {
     return await this.#guarded(options, async () => {
       if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
       const headers = this.#headers(options);
-      const body = this.#bodyFor(command, payload, headers);
-      const answer = await this.#client.send({ method: "POST", path: pathOf(options.target), headers, body, ...signalOf(options) });
+      const sent = this.#bodyFor(command, payload, headers);
+      const answer = await this.#client.send({ method: "POST", path: pathOf(options.target), headers, body: sent, ...signalOf(options) });
       // A raw answer follows a raw call alone: a plain plugin may call its JSON an octet-stream.
       const raw = answer.status === EXEC_STATUS && isRaw(headers["content-type"] ?? null) && isRaw(answer.header("content-type"));
-      const bytes = await this.#read(answer, raw ? limit : jsonCap(limit));
-      if (raw) return bytes;
-      if (answer.status !== EXEC_STATUS) throw this.#errorFrom(answer.status, EXEC_STATUS, textFrom(bytes));
-      const response = decodeExecAnswer(textFrom(bytes));
+      if (raw) return await this.#read(answer, limit);
+      const body = await this.#readJson(answer, jsonCap(limit));
+      if (answer.status !== EXEC_STATUS) throw this.#errorFrom(answer.status, EXEC_STATUS, body.text);
+      const response = decodeExecAnswer(body);
       if (response.length > limit) throw answerTooLarge(limit);
       return response;
     });
@@ -98,14 +101,14 @@ class RestCaller implements DriverCaller {
   }
 
   /** Sets what makes the body readable and gives it: raw where the plugin takes it and HTTP can carry the command's name in a header. */
-  #bodyFor(command: string, payload: Uint8Array, headers: Record<string, string>): string | Uint8Array {
+  #bodyFor(command: string, payload: Uint8Array, headers: Record<string, string>): HttpBody {
     if (this.#raw && PRINTABLE.test(command)) {
       headers["content-type"] = RAW_TYPE;
       headers[HEADERS.command] = command;
       return payload;
     }
     headers["content-type"] = JSON_TYPE;
-    return encodeExecRequest(command, payload);
+    return payload.length < LONG_BYTES ? encodeExecRequest(command, payload) : longExecRequest(command, payload);
   }
 
   #headers(options: AttemptOptions): Record<string, string> {
@@ -120,6 +123,13 @@ class RestCaller implements DriverCaller {
     const bytes = await answer.read(cap);
     if (bytes === undefined) throw answerTooLarge(this.#options.maxPayloadBytes);
     return bytes;
+  }
+
+  async #readJson(answer: HttpAnswer, cap: number): Promise<JsonText> {
+    if (answer.length < LONG_BYTES) return { text: textFrom(await this.#read(answer, cap)), readHex: decodeHex };
+    const json = new JsonBody(answer.length);
+    if (!await answer.readInto(json, cap)) throw answerTooLarge(this.#options.maxPayloadBytes);
+    return json.end();
   }
 
   /** Runs one exchange and gives every failure its code. */

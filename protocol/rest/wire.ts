@@ -5,6 +5,7 @@
 import type { Bytes } from "../caller.ts";
 import { PluginError } from "../errors.ts";
 import { decodeHex, encodeHex } from "../hex.ts";
+import { HexBody, type JsonText, LONG_BYTES } from "./long_hex.ts";
 import { errorFromPeer, isHostCode, type Peer } from "../peer_error.ts";
 
 /** The content type of the JSON form. */
@@ -28,20 +29,30 @@ export function isRaw(contentType: string | null): boolean {
 
 /** The body of a call in the JSON form. */
 export function encodeExecRequest(command: string, payload: Uint8Array): string {
-  return `{"command":${JSON.stringify(command)},"payload":"${encodeHex(payload)}"}`;
+  return `${beforePayload(command)}${encodeHex(payload)}"}`;
+}
+
+/** The same for a long payload. */
+export function longExecRequest(command: string, payload: Uint8Array): HexBody {
+  return new HexBody(beforePayload(command), payload, '"}');
+}
+
+function beforePayload(command: string): string {
+  return `{"command":${JSON.stringify(command)},"payload":"`;
 }
 
 /**
  * Reads the body of a call.
  * @throws {PluginError} "exec.bad_request" when it is not JSON, a key is missing, or the payload is not hex.
  */
-export function decodeExecRequest(text: string): { readonly command: string; readonly payload: Bytes } {
+export function decodeExecRequest(body: string | JsonText): { readonly command: string; readonly payload: Bytes } {
+  const { text, readHex } = jsonText(body);
   const value = parseJson(text);
   if (!isRecord(value)) throw badRequest("The body is not a JSON object");
   const { command, payload } = value;
   if (typeof command !== "string") throw badRequest('The body has no "command" string');
   if (typeof payload !== "string") throw badRequest('The body has no "payload" string');
-  const bytes = decodeHex(payload);
+  const bytes = readHex(payload);
   if (bytes === undefined) throw badRequest('"payload" is not hex: an even number of the digits 0-9, a-f');
   return { command, payload: bytes };
 }
@@ -49,6 +60,12 @@ export function decodeExecRequest(text: string): { readonly command: string; rea
 /** The body of a right answer in the JSON form; `response` is "pong" or hex, which need no escapes. */
 export function encodeAnswer(response: string): string {
   return `{"status":"success","data":{"response":"${response}"}}`;
+}
+
+/** The body of a right answer to exec; bytes when it is long. */
+export function encodeExecAnswer(response: Uint8Array): string | Bytes {
+  if (response.length < LONG_BYTES) return encodeAnswer(encodeHex(response));
+  return new HexBody('{"status":"success","data":{"response":"', response, '"}}').bytes();
 }
 
 /**
@@ -72,11 +89,16 @@ export function decodeAnswer(text: string): string {
  * Reads the bytes of a right answer to exec.
  * @throws {PluginError} "caller.bad_response" when the answer is malformed or its response is not hex.
  */
-export function decodeExecAnswer(text: string): Bytes {
+export function decodeExecAnswer(body: string | JsonText): Bytes {
+  const { text, readHex } = jsonText(body);
   const response = decodeAnswer(text);
-  const bytes = decodeHex(response);
+  const bytes = readHex(response);
   if (bytes === undefined) throw badResponse(`The answer's response is not hex: ${excerpt(response)}`);
   return bytes;
+}
+
+function jsonText(body: string | JsonText): JsonText {
+  return typeof body === "string" ? { text: body, readHex: decodeHex } : body;
 }
 
 /** The body of an error answer. */

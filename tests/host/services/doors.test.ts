@@ -38,7 +38,12 @@ const portOf = ({ url }: Way) => Number(new URL(url).port);
 const JSON_TYPE = { "content-type": "application/json" };
 const authorization = ({ token }: Way) => ({ authorization: `Bearer ${token}` });
 
-async function post(way: Way, body: string | Uint8Array, headers: Record<string, string> = {}, path = "/exec"): Promise<readonly [number, string, string]> {
+async function post(
+  way: Way,
+  body: string | Uint8Array,
+  headers: Record<string, string> = {},
+  path = "/exec",
+): Promise<readonly [number, string, string]> {
   const answer = await sendRaw(portOf(way), rawRequest(`POST ${path}`, { ...JSON_TYPE, ...authorization(way), ...headers }, body));
   const { code, message } = JSON.parse(answer.body);
   return [answer.status, code, message];
@@ -60,7 +65,9 @@ test("D3: REST: no token, a wrong one, one of a launch that has ended, and a web
     const next: Way = JSON.parse(text(await host.get("a").exec("tells.way")));
     assert.notEqual(next.token, way.token);
     const code = async () => (await post(way, call("kv.get", hex({ key: "k" }))))[1];
-    for (let tries = 0; tries < 200 && await code() !== "exec.unauthenticated"; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let tries = 0; tries < 200 && await code() !== "exec.unauthenticated"; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     assert.equal(await code(), "exec.unauthenticated");
     ended = next;
   });
