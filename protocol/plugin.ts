@@ -28,6 +28,11 @@ export interface PluginContext {
   readonly host: Caller;
   /** Another plugin of the host, called through it; the grant names the commands. */
   plugin(name: string): Caller;
+  /**
+   * Publishes an event; the host's configuration grants the topics in `publish`.
+   * @returns the event's id, for a durable topic once it is written.
+   */
+  publish(topic: string, data: Uint8Array): Promise<string>;
   /** Writes a record to stderr, as one line of JSON, which the host hands to the application's `onLog`. */
   log(level: LogLevel, message: string, values?: Readonly<Record<string, unknown>>): void;
 }

@@ -20,6 +20,9 @@ export const EVENT = "polyplug.event";
 /** Says which parts of the plugin are not well, as JSON; feature `health`. */
 export const HEALTH = "polyplug.health";
 
+/** The host's service by which plugins publish events. */
+export const PUBLISH = "events.publish";
+
 /** What our own plugins know beyond ping and exec; one that can tell its health says `health` too, one that listens to events `event`. */
 export const FEATURES: readonly string[] = ["cancel", "info", "init", "raw", "shutdown"];
 

@@ -6,8 +6,10 @@ import type { Bytes, Caller } from "./caller.ts";
 import { expireAfter, type Expiring } from "./deadlines.ts";
 import type { DispatchRequest } from "./dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "./errors.ts";
+import { encodeHex } from "./hex.ts";
 import { createOutwardCaller, type Outside, type OutwardCall } from "./outward.ts";
 import { codeFromPlugin } from "./peer_error.ts";
+import { PUBLISH } from "./reserved.ts";
 import type { LogLevel, PluginContext, RawHandler } from "./plugin.ts";
 
 /** What all runs of a plugin share. */
@@ -157,6 +159,11 @@ class Context implements PluginContext {
 
   plugin(name: string): Caller {
     return createOutwardCaller(this.#run, name);
+  }
+
+  async publish(topic: string, data: Uint8Array): Promise<string> {
+    const answer = await this.host.exec(PUBLISH, new TextEncoder().encode(JSON.stringify({ topic, data: encodeHex(data) })));
+    return JSON.parse(new TextDecoder().decode(answer)).id;
   }
 
   log(level: LogLevel, message: string, values: Readonly<Record<string, unknown>> = {}): void {

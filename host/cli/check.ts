@@ -83,7 +83,7 @@ async function verifyFindings(spec: PluginSpec): Promise<readonly Finding[]> {
 function capabilityFindings(config: HostConfig, host: string | undefined): readonly Finding[] {
   const hosts = host === undefined ? [...config.hosts.keys()] : [host].filter((name) => config.hosts.has(name));
   return hosts.flatMap((name) => {
-    const enabled = discoverPlugins(config, name).filter((spec) => spec.enabled);
+    const enabled = specsOf(config, name).filter((spec) => spec.enabled);
     try {
       requireUnique(enabled.map(({ name, provides }) => ({ name, provides, isGone: false })));
       return [];

@@ -3,20 +3,17 @@
  * @module
  */
 import { PluginError } from "../../protocol/errors.ts";
-import { isReserved } from "../../protocol/reserved.ts";
+import { isReserved, PUBLISH } from "../../protocol/reserved.ts";
 import { matchesTopic } from "../../protocol/topics.ts";
 import type { Grants } from "../discover.ts";
 import type { LogSink } from "../logs/record.ts";
-
-/** Publishing needs no service: the topics are what is granted. */
-export const PUBLISH = "events.publish";
 
 /** Whether there is anything for which the plugin needs a way to its host. */
 export function grantsAnything({ services, publish, plugins }: Grants): boolean {
   return services.length > 0 || publish.length > 0 || plugins.size > 0;
 }
 
-/** Which method of which service. */
+/** Which method of which service. Publishing needs no grant of the service: the topics are what is granted. */
 export function allowsService({ services, publish }: Grants, command: string): boolean {
   if (isReserved(command)) return false;
   return matchesAny(services, command) || (command === PUBLISH && publish.length > 0);

@@ -232,3 +232,18 @@ test("A18: list and check name the address of a plugin that is attached to, and 
     assert.match(stdout, /^note\[verify\.open\]: Plugin "a" is attached to without a token/);
   });
 });
+
+test("D3: check shows who may call what, and a capability that two plugins of a host provide", async () => {
+  const grants = { services: ["kv.*"], publish: ["item.*"], plugins: { b: ["sign.#"] } };
+  await withConfig({
+    a: { ...workbench, grants, subscribes: ["item.#"], provides: ["x@1.0.0"] },
+    b: { ...workbench, provides: ["x@1.0.0"] },
+  }, async (config) => {
+    const { code, stdout } = await cli(["check", "--config", config]);
+    assert.equal(code, 1);
+    assert.match(stdout, /^a may call the services kv\.\*; call sign\.# of b; publish on item\.\*; get events of item\.#$/m);
+    assert.match(stdout, /^error\[config\.invalid\]: Plugins "a" and "b" both provide "x@1\.0\.0"$/m);
+    const { access } = JSON.parse((await cli(["check", "--json", "--config", config])).stdout);
+    assert.deepEqual(access, { a: { services: ["kv.*"], publish: ["item.*"], plugins: { b: ["sign.#"] }, subscribes: ["item.#"] } });
+  });
+});

@@ -27,9 +27,12 @@ const RUN = {
     "// logtape.ts",
     "// pino.ts",
     "// otel.ts",
+    "// shop.ts",
+    "# shop.toml",
+    "// sells.ts",
     "deno run",
   ],
-  "protocol/README.md": ["curl http", "curl -H 'content-type: application/json' -d '{}'"],
+  "protocol/README.md": ["# back.py", "curl http", "curl -H 'content-type: application/json' -d '{}'"],
 };
 
 test("README: every code block is one that a test runs", async () => {
@@ -57,6 +60,40 @@ test("README: a plugin that is killed comes back", async () => {
     const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "watch.ts"];
     const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
     assert.equal(stdout, "ready\nrestarting\nstarting\nready\n");
+  });
+});
+
+test("README: a plugin calls a service, another plugin, and publishes, with nothing but what is granted", async () => {
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder);
+    for (const file of ["shop.ts", "shop.toml", "sells.ts"]) {
+      const block = await blockOf("README.md", `${file.endsWith("toml") ? "#" : "//"} ${file}`);
+      await writeFile(
+        join(folder, file),
+        RUNTIME === "deno" ? block : block.replaceAll('"deno"', `"${RUNTIME}"`).replaceAll('"run", "-A", ', ""),
+      );
+    }
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "sells.ts"];
+    const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
+    assert.equal(stdout, "A BOOK, signed for shop\nitem.sold A BOOK from shop\n");
+  });
+});
+
+test("D1: protocol/README: Python calls the host and another plugin in 15 lines of its standard library", async () => {
+  await withInnerFolder(async (folder) => {
+    const back = await blockOf("protocol/README.md", "# back.py");
+    assert.ok(back.trimEnd().split("\n").filter((line) => line !== "").length <= 15);
+    await writeFile(join(folder, "back.py"), back);
+    const uses =
+      'from back import call_host\nCOMMANDS["text.back"] = lambda payload: call_host("kv.get", payload) + call_host("text.upper", b"up", "other")\n';
+    const plugin = await blockOf("README.md", "# plugin.py");
+    await writeFile(join(folder, "plugin.py"), plugin.replace(/^(?=class )/m, uses));
+    const config = { exec: "python3", exec_args: [join(folder, "plugin.py")], exec_file: join(folder, "plugin.py") };
+    const grants = { services: ["kv.get"], plugins: { other: ["text.*"] } };
+    await withHost({ a: { ...config, grants }, other: config }, async (host) => {
+      const answer = await host.get("a").exec("text.back", bytes('{"key":"k"}'));
+      assert.equal(text(answer), '{"value":null}UP');
+    });
   });
 });
 
