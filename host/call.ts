@@ -6,6 +6,7 @@
  * @module
  */
 import type { AttemptOptions, Bytes, Caller, CallOptions, DriverCaller } from "../protocol/caller.ts";
+import type { Cancellation } from "../protocol/dispatch.ts";
 import { isPluginError, type PluginError } from "../protocol/errors.ts";
 import { PendingCall, requireHeaders, requireTimeout } from "../protocol/pending_call.ts";
 import { createRequestId } from "../protocol/request_id.ts";
@@ -20,7 +21,9 @@ import type { Slot } from "./slot.ts";
 type Send<T> = (driver: DriverCaller, options: AttemptOptions) => Promise<T>;
 
 /** A call that the host makes for one of its plugins says so. */
-export interface ForwardOptions extends CallOptions {
+export interface ForwardOptions extends Omit<CallOptions, "signal"> {
+  /** What the wire of the plugin has that asks for the call. */
+  readonly signal?: Cancellation;
   readonly from?: string;
   readonly hops?: number;
 }

@@ -148,6 +148,7 @@ export class RunningHost implements Host {
   async stopAll(options: StopOptions = {}): Promise<void> {
     const graceful = graceMs(options);
     if (graceful > 0) await this.#services.notifyStopping();
+    this.#toldStart = false;
     await this.#each((slot) => slot.stop(graceful), "stop");
   }
 

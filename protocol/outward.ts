@@ -58,8 +58,14 @@ export class OutwardCall<T> extends PendingCall<T> {
       timeoutMs: Math.min(this.#timeoutMs, leftMs),
       ...this.giveUpOptions(outside),
     });
-    sent.then((value) => this.settled || this.resolve(value), (error) => this.settled || this.reject(error))
-      .finally(() => run.letGo(this as OutwardCall<unknown>));
+    // And not finally(), which would be a promise more.
+    sent.then((value) => {
+      run.letGo(this as OutwardCall<unknown>);
+      if (!this.settled) this.resolve(value);
+    }, (error) => {
+      run.letGo(this as OutwardCall<unknown>);
+      if (!this.settled) this.reject(error);
+    });
   }
 
   expire(): void {

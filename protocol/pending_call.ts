@@ -7,6 +7,7 @@
  */
 import type { AttemptOptions, CallOptions, DriverCaller } from "./caller.ts";
 import { type Deadline, expireAfter, type Expiring, MAX_TIMER_MS } from "./deadlines.ts";
+import type { Cancellation } from "./dispatch.ts";
 import { PluginError } from "./errors.ts";
 import { isHeaderValue } from "./names.ts";
 
@@ -18,7 +19,7 @@ export abstract class PendingCall<T> implements Expiring {
   #reject!: (error: unknown) => void;
   #deadline: Deadline | undefined;
   #controller: AbortController | undefined;
-  #followed: AbortSignal | undefined;
+  #followed: Cancellation | undefined;
   #onAbort: (() => void) | undefined;
   #onGiveUp: ((reason: unknown) => void) | undefined;
   #gaveUp: PluginError | undefined;
@@ -40,10 +41,15 @@ export abstract class PendingCall<T> implements Expiring {
   abstract expire(): void;
 
   /** Ends it when the caller's signal fires. */
-  protected follow(signal: AbortSignal, { what, plugin }: { readonly what: string; readonly plugin?: string }): void {
+  protected follow(signal: Cancellation, { what, plugin }: { readonly what: string; readonly plugin?: string }): void {
     const onAbort = () => {
       const named = plugin === undefined ? {} : { plugin };
-      this.giveUp(new PluginError("caller.aborted", `The call ${what} was aborted`, { ...named, cause: signal.reason }));
+      this.giveUp(
+        new PluginError("caller.aborted", `The call ${what} was aborted`, {
+          ...named,
+          ...("reason" in signal ? { cause: signal.reason } : {}),
+        }),
+      );
     };
     this.#followed = signal;
     this.#onAbort = onAbort;
@@ -108,7 +114,7 @@ export function requireTimeout(timeoutMs: number): number {
 }
 
 /** What a call says of itself, checked. */
-export function requireHeaders({ requestId, traceparent }: CallOptions): void {
+export function requireHeaders({ requestId, traceparent }: Pick<CallOptions, "requestId" | "traceparent">): void {
   requireHeader("requestId", requestId);
   requireHeader("traceparent", traceparent);
 }

@@ -37,26 +37,32 @@ export function takesEvents({ on, tick }: Plugin): boolean {
 }
 
 /**
- * The answer is the acknowledgement, so it waits for every handler whose pattern fits. One that comes again while it is being handled,
- * since that takes longer than the host waits, is not handled twice at a time; nor is a tick.
+ * The answer is the acknowledgement, so it waits for every handler whose pattern fits. An event that comes again because that took longer
+ * than the host waits is not handled again, nor is a tick while one is being handled.
  */
 function eventHandler({ on = {}, tick }: Plugin): RawHandler {
   const handlers = Object.entries(on);
   const open = new Map<string, Promise<void>>();
+  const done = new Set<string>();
   const handle = async (event: PluginEvent, ctx: PluginContext) => {
     if (event.topic === TICK) await tick?.run(ctx);
     for (const [pattern, run] of handlers) if (matchesTopic(pattern, event.topic)) await run(event, ctx);
+    done.add(event.id);
+    if (done.size > MOST_DONE) { for (const oldest of done) return void done.delete(oldest); }
   };
   return async (payload, ctx) => {
     const event = decodeEvent(payload);
     const key = event.topic === TICK ? TICK : event.id;
     let handled = open.get(key);
+    if (handled === undefined && done.has(event.id)) return NOTHING;
     if (handled === undefined) open.set(key, handled = handle(event, ctx).finally(() => open.delete(key)));
     await handled;
     return NOTHING;
   };
 }
 
+/** So many of the events handled last are known by their ids. */
+const MOST_DONE = 1000;
 /** The topic of a tick. */
 export const TICK = "polyplug.tick";
 const NOTHING: Bytes = new Uint8Array(0);

@@ -107,11 +107,11 @@ export class Bus implements EventBus {
     if (this.#options.durable.length > 0) { for (const subscriber of this.#plugins.values()) void subscriber.look(); }
   }
 
-  /** Tells the plugins that run, each once, and waits until they know it or have had the time to. */
+  /** Tells the plugins that run, each once, and waits until they know it or have had the time to; nobody when none runs. */
   async notifyRunning(topic: string, runs: (plugin: string) => boolean): Promise<void> {
     const event = this.#own(topic, NOTHING);
     const running = this.#wanting(event, undefined).filter((subscriber) => runs(subscriber.name));
-    this.#giveApplication(event);
+    if ([...this.#plugins.keys()].some(runs)) this.#giveApplication(event);
     await Promise.all(running.map((subscriber) => subscriber.sendNow(event)));
   }
 

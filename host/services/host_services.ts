@@ -55,6 +55,7 @@ export class HostServices {
   readonly #settings: HostSettings;
   readonly #closing = new AbortController();
   #channel: BackChannel | undefined;
+  #telling: Promise<void> | undefined;
 
   constructor(options: HostServicesOptions) {
     const { host, stateDir, durable, log, member, members } = this.#options = options;
@@ -120,9 +121,10 @@ export class HostServices {
     this.#bus.notifyStarted((name) => RUNNING.has(this.#options.members().get(name)?.slot.state.kind ?? "idle"));
   }
 
-  /** Tells the plugins that run and listen that the host is about to stop them, and waits for them a moment. */
+  /** Tells the plugins that run and listen that the host is about to stop them, and waits for them a moment; two at a time tell it once. */
   async notifyStopping(): Promise<void> {
-    await this.#bus.notifyRunning("polyplug.stopping", (name) => this.#options.members().get(name)?.slot.current !== undefined);
+    const runs = (name: string) => this.#options.members().get(name)?.slot.current !== undefined;
+    await (this.#telling ??= this.#bus.notifyRunning("polyplug.stopping", runs).finally(() => this.#telling = undefined));
   }
 
   async close(): Promise<void> {

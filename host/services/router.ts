@@ -12,7 +12,6 @@ import type { Runner } from "../../protocol/server.ts";
 import type { PluginCaller } from "../call.ts";
 import type { Grants } from "../discover.ts";
 import type { LogSink } from "../logs/record.ts";
-import { abortSignalOf } from "./abort_signal.ts";
 import { allowsPlugin, allowsService, notGranted, RefusalLog } from "./grants.ts";
 import { StartingPlugins } from "./starting.ts";
 
@@ -71,8 +70,8 @@ export class Router {
     const refused = (error: PluginError) => this.#refusals.add(plugin, error);
     return {
       exec: (request) => {
-        const from = { ...plainRequest(request), from: plugin };
-        const answer = request.target === undefined ? this.#serveGranted(from) : this.#forwardGranted(from, request.target);
+        const { target } = request;
+        const answer = target === undefined ? this.#serveGranted(plugin, request) : this.#forwardGranted(plugin, request, target);
         return answer.catch((error) => {
           if (isPluginError(error) && REFUSALS.has(error.code)) refused(error);
           throw error;
@@ -87,30 +86,35 @@ export class Router {
     this.#refusals.add("", error);
   }
 
-  async #serveGranted(request: DispatchRequest): Promise<Bytes> {
-    const { from, command } = request;
-    if (!allowsService(this.#plugins.grantsOf(from), command)) throw notGranted(from, `the service "${command}"`, "services");
-    return await this.#serve(request);
+  #serveGranted(from: string, request: DispatchRequest): Promise<Bytes> {
+    const { command } = request;
+    if (allowsService(this.#plugins.grantsOf(from), command)) return this.#serve(from, request);
+    return Promise.reject(notGranted(from, `the service "${command}"`, "services"));
   }
 
-  async #serve(request: DispatchRequest): Promise<Bytes> {
-    const dot = request.command.indexOf(".");
-    const service = this.#services.get(request.command.slice(0, dot));
-    if (service !== undefined) return await service.exec({ ...request, command: request.command.slice(dot + 1), target: undefined });
-    const known = [...this.#services.keys()].sort().join(", ");
-    throw refusal("exec.unknown_command", `The host has no service for "${request.command}"; it has: ${known}`);
-  }
-
-  async #forwardGranted(request: DispatchRequest, target: string): Promise<Bytes> {
-    const { from, command, requestId } = request;
-    if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) {
-      throw notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`);
+  /** Not an async function, and no copy by spreading: each call would pay for that. */
+  #serve(from: string, { command, payload, requestId, traceparent, hops, signal, timeoutMs }: DispatchRequest): Promise<Bytes> {
+    const dot = command.indexOf(".");
+    const service = this.#services.get(command.slice(0, dot));
+    if (service === undefined) {
+      const known = [...this.#services.keys()].sort().join(", ");
+      return Promise.reject(refusal("exec.unknown_command", `The host has no service for "${command}"; it has: ${known}`));
     }
-    return await this.#starting.pass({ from, target, requestId }, () => this.#forward(request, target));
+    const method = command.slice(dot + 1);
+    return service.exec({ command: method, payload, requestId, traceparent, from, hops, target: undefined, signal, timeoutMs });
+  }
+
+  #forwardGranted(from: string, request: DispatchRequest, target: string): Promise<Bytes> {
+    const { command, requestId } = request;
+    if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) {
+      return Promise.reject(notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`));
+    }
+    return this.#starting.pass({ from, target, requestId }, () => this.#forward(from, request, target));
   }
 
   async #forward(
-    { from, command, payload, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest,
+    from: string,
+    { command, payload, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest,
     target: string,
   ): Promise<Bytes> {
     if (hops >= MOST_HOPS) {
@@ -121,7 +125,7 @@ export class Router {
       ...(from === this.#host ? {} : { from }),
       hops: hops + 1,
       requestId,
-      signal: abortSignalOf(signal),
+      signal,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
@@ -144,7 +148,7 @@ export class Router {
           from: this.#host,
           target,
         };
-        return target === undefined ? this.#serve(given) : this.#forward(given, target);
+        return target === undefined ? this.#serve(this.#host, given) : this.#forward(this.#host, given, target);
       },
     };
   }
@@ -160,10 +164,3 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "host.cycle",
   "host.unknown_plugin",
 ]);
-
-/** Its members, of which a wire may compute some. */
-function plainRequest(
-  { command, payload, requestId, traceparent, hops, target, signal, timeoutMs }: DispatchRequest,
-): Omit<DispatchRequest, "from"> {
-  return { command, payload, requestId, traceparent, hops, target, signal, timeoutMs };
-}

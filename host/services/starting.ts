@@ -25,7 +25,12 @@ export class StartingPlugins {
    * Runs a call, unless it would wait for a plugin that waits for it.
    * @throws {PluginError} "host.cycle".
    */
-  async pass<T>(passage: Passage, call: () => Promise<T>): Promise<T> {
+  pass<T>(passage: Passage, call: () => Promise<T>): Promise<T> {
+    const { from, target } = passage;
+    return this.#isReady(target) && this.#isReady(from) ? call() : this.#watch(passage, call);
+  }
+
+  async #watch<T>(passage: Passage, call: () => Promise<T>): Promise<T> {
     const { from, target } = passage;
     if (!this.#isReady(target) && this.#leadsTo(passage, target, new Set())) {
       const message = `Plugin "${from}" cannot call plugin "${target}", which waits for "${from}" to start itself`;

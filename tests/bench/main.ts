@@ -4,7 +4,7 @@
  *     deno task bench [--peers]      everything, into tests/bench/RESULTS.md; about ten minutes
  *     deno task bench --guard        a few seconds: fails when calls have become much dearer
  *     deno task bench [--runtime deno|bun|node] [--wire socket|rest|rest-hex|connect|grpc] [--payload 16|1KiB|64KiB|1MiB|16MiB]
- *                     [--in-flight 1|32] [--part calls|start|list|limits|supervision] [--brief]      some of it, printed alone
+ *                     [--in-flight 1|32] [--part calls|start|list|limits|supervision|two-way] [--brief]      some of it, printed alone
  *
  * Each option may be given several times. `--brief` makes do with few rounds.
  * @module
@@ -17,11 +17,21 @@ import { type Choice, readArguments } from "./choice.ts";
 import { guard } from "./guard.ts";
 import { describeMachine, load } from "./machine.ts";
 import { installPeers, peerPrograms, PEERS, peerVersions } from "./peers.ts";
-import { measureIdle, measureLimits, measureList, measureStarts, racerProgram, superviseProgram } from "./programs.ts";
+import {
+  measureEvents,
+  measureIdle,
+  measureLimits,
+  measureList,
+  measureStarts,
+  racerProgram,
+  superviseProgram,
+  twoWayProgram,
+} from "./programs.ts";
 import { type Cell, type Figures, race, withRacers } from "./race.ts";
 import type { Measured } from "./ratios.ts";
 import { formatResults, type Results } from "./results.ts";
 import { type Supervision, WATCHED_CALL } from "./supervision.ts";
+import { BACK_CALL, TWO_WAY_WIRES, type TwoWay } from "./two_way.ts";
 import type { WireName } from "./wires.ts";
 
 const ROUNDS = { most: 21, least: 3, sliceMs: 50, budgetMs: 20_000 };
@@ -65,6 +75,17 @@ async function measureSupervision(runtime: Runtime, { brief }: Choice, found: Ru
   return { calls, idle: await measureIdle(runtime, found) };
 }
 
+/** On one runtime over one wire: what calling back costs, and events. */
+async function measureTwoWay(
+  runtime: Runtime,
+  wire: WireName,
+  { choice: { brief }, found }: { choice: Choice; found: Runtimes },
+): Promise<TwoWay> {
+  progress(`${runtime}: calls back and events over ${wire}`);
+  const calls = await withRacers([twoWayProgram(runtime, wire, found)], (racers) => race(racers, BACK_CALL, brief ? BRIEF_ROUNDS : ROUNDS));
+  return { calls, events: await measureEvents(runtime, wire, found) };
+}
+
 async function measure(choice: Choice, found: Runtimes): Promise<Results> {
   const { runtimes, wires, parts, brief } = choice;
   const rounds = brief ? BRIEF_STARTS : STARTS;
@@ -87,10 +108,14 @@ async function measure(choice: Choice, found: Runtimes): Promise<Results> {
   for (const runtime of parts.includes("supervision") ? runtimes : []) {
     supervision.set(runtime, await measureSupervision(runtime, choice, found));
   }
+  const twoWay = new Map<WireName, ReadonlyMap<Runtime, TwoWay>>();
+  for (const wire of parts.includes("two-way") ? wires.filter((each) => TWO_WAY_WIRES.includes(each)) : []) {
+    twoWay.set(wire, await onEach(wire, "two-way", (runtime) => measureTwoWay(runtime, wire, { choice, found })));
+  }
   const list = parts.includes("list") ? await measureList(found, rounds) : undefined;
   const versions = choice.peers ? await peerVersions() : {};
   const peers = choice.peers ? PEERS.map((peer) => ({ ...peer, version: versions[peer.name] ?? "" })) : [];
-  return { machine: await describeMachine(found), calls, starts, limits, supervision, list, peers };
+  return { machine: await describeMachine(found), calls, starts, limits, supervision, twoWay, list, peers };
 }
 
 async function main(): Promise<void> {

@@ -16,6 +16,7 @@ import type { Limits } from "./limits_worker.ts";
 import type { RacerProgram } from "./race.ts";
 import type { Starts } from "./start_worker.ts";
 import type { Idle } from "./supervision.ts";
+import type { Events } from "./two_way.ts";
 import type { WireName } from "./wires.ts";
 
 const run = promisify(execFile);
@@ -39,6 +40,16 @@ export function onOneCore(program: RacerProgram): RacerProgram {
   const core = existsSync(STATUS) ? /^Cpus_allowed_list:\s+(\d+)/m.exec(readFileSync(STATUS, "utf8"))?.[1] : undefined;
   if (core === undefined || !isOnPath("taskset")) return program;
   return { ...program, exec: "taskset", args: ["-c", core, program.exec, ...program.args] };
+}
+
+/** The program that races calls that call back, over one wire on one runtime. */
+export function twoWayProgram(runtime: Runtime, wire: WireName, found: Runtimes): RacerProgram {
+  return onOneCore({ name: runtime, exec: found[runtime], args: argsOf(runtime, "two_way_worker.ts", ["--wire", wire]), path: found.path });
+}
+
+/** Measures events of one publisher to ten subscribers. */
+export async function measureEvents(runtime: Runtime, wire: WireName, found: Runtimes): Promise<Events> {
+  return await runOnce(runtime, ["events_worker.ts", "--wire", wire], found);
 }
 
 /** Measures what a host bears for plugins that nobody calls. */

@@ -13,6 +13,7 @@ import type { Starts } from "./start_worker.ts";
 import { IDLE_PLUGINS, laneOf, type Supervision, UNWATCHED, WATCHED, watchedRatio } from "./supervision.ts";
 import { paragraph, rate, table, time } from "./table.ts";
 import { judge, laterBy } from "./targets.ts";
+import { BACK_CALL, PLAIN, PLUGIN, SERVICE, type TwoWay, withinRatio } from "./two_way.ts";
 import type { WireName } from "./wires.ts";
 
 /** Everything that was measured; what was not asked for is empty. */
@@ -22,6 +23,7 @@ export interface Results {
   readonly starts: ReadonlyMap<WireName, ReadonlyMap<Runtime, Starts>>;
   readonly limits: ReadonlyMap<WireName, ReadonlyMap<Runtime, Limits>>;
   readonly supervision: ReadonlyMap<Runtime, Supervision>;
+  readonly twoWay: ReadonlyMap<WireName, ReadonlyMap<Runtime, TwoWay>>;
   readonly list: Starts | undefined;
   readonly peers: readonly (Peer & { readonly version: string })[];
 }
@@ -35,7 +37,7 @@ const WHO: Readonly<Record<string, string>> = {
 
 /** The whole text. */
 export function formatResults(results: Results): string {
-  const { machine, calls, starts, limits, supervision, list, peers } = results;
+  const { machine, calls, starts, limits, supervision, twoWay, list, peers } = results;
   const today = new Date().toISOString().slice(0, 10);
   return [
     "# What a call costs",
@@ -47,6 +49,7 @@ export function formatResults(results: Results): string {
     ...(starts.size > 0 || list !== undefined ? section("From start to first answer", startTable(starts, list)) : []),
     ...(limits.size > 0 ? section("16 MiB and 1,000 calls", limitTable(limits)) : []),
     ...(supervision.size > 0 ? section("Supervision", superviseTable(supervision)) : []),
+    ...(twoWay.size > 0 ? section("Calls back, and events", twoWayTable(twoWay)) : []),
   ].join("\n\n") + "\n";
 }
 
@@ -119,6 +122,30 @@ function callCells(figures: Figures | undefined, measured: Measured, others: rea
 
 function formatRatio({ median, low, high }: Ratio): string {
   return `${median.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+}
+
+function twoWayTable(twoWay: Results["twoWay"]): string {
+  const figures = ["a call", "host service within", "other plugin within", "events/s to ten", "event p50", "event p99"].map((title) => ({
+    title,
+    isFigure: true,
+  }));
+  const rows = [...twoWay].flatMap(([wire, byRuntime]) =>
+    [...byRuntime].map(([runtime, each]) => {
+      const plain = find(each.calls, { racer: runtime, lane: PLAIN, ...BACK_CALL });
+      const { perSecond, p50Ms, p99Ms } = each.events;
+      return [
+        wire,
+        runtime,
+        plain === undefined ? "" : time(typical(plain, "p50Us")),
+        formatRatio(withinRatio(each, SERVICE)),
+        formatRatio(withinRatio(each, PLUGIN)),
+        rate(perSecond),
+        time(1000 * p50Ms),
+        time(1000 * p99Ms),
+      ];
+    })
+  );
+  return table([{ title: "wire" }, { title: "on" }, ...figures], rows);
 }
 
 function peerList(peers: Results["peers"]): string {

@@ -9,6 +9,7 @@ import { compare, find, type Measured, ratioOf } from "./ratios.ts";
 import type { Results } from "./results.ts";
 import type { Starts } from "./start_worker.ts";
 import { IDLE_PLUGINS, watchedRatio } from "./supervision.ts";
+import { PLUGIN, SERVICE, type TwoWay, withinRatio } from "./two_way.ts";
 import type { WireName } from "./wires.ts";
 
 /** One promise, and what each runtime shows of it; a runtime that was not measured is missing. */
@@ -49,9 +50,11 @@ const START_AT_MOST_MS = 25;
 const LIST_AT_MOST = 1.5;
 const WATCHED_AT_MOST = 1.05;
 const IDLE_BELOW_PERCENT = 2;
+const SERVICE_AT_MOST = 1.3;
+const PLUGIN_AT_MOST = 2.3;
 
 /** A row for each promise of which something was measured. */
-export function judge({ calls, starts, limits, supervision, list }: Results): readonly Verdict[] {
+export function judge({ calls, starts, limits, supervision, twoWay, list }: Results): readonly Verdict[] {
   const rows = [
     ...PROMISES.flatMap((promised) => judgeCalls(promised, calls.get(promised.wire) ?? [])),
     ...[...limits].map(([wire, byRuntime]) =>
@@ -81,6 +84,20 @@ export function judge({ calls, starts, limits, supervision, list }: Results): re
       text: `${idle.percentOfCore.toFixed(2)} %`,
       isMet: idle.percentOfCore < IDLE_BELOW_PERCENT,
     })),
+    ...[...twoWay].flatMap(([wire, byRuntime]) => [
+      rowOf(
+        `${wire}: plugin → host service, 16 B, p50`,
+        `≤ ${SERVICE_AT_MOST} × a plain call`,
+        byRuntime,
+        (each) => within(each, SERVICE, SERVICE_AT_MOST),
+      ),
+      rowOf(
+        `${wire}: plugin → plugin, 16 B, p50`,
+        `≤ ${PLUGIN_AT_MOST} × a plain call`,
+        byRuntime,
+        (each) => within(each, PLUGIN, PLUGIN_AT_MOST),
+      ),
+    ]),
   ];
   return rows.filter(({ shown }) => shown.size > 0);
 }
@@ -88,6 +105,11 @@ export function judge({ calls, starts, limits, supervision, list }: Results): re
 /** By how many milliseconds ours is later, in the middle of the rounds after the first. */
 export function laterBy({ polyplug, bare }: Starts): number {
   return ratioOf(polyplug.slice(1).map((ms, round) => ms - (bare[round + 1] ?? Number.NaN))).median;
+}
+
+function within(each: TwoWay, lane: string, atMost: number): { readonly text: string; readonly isMet: boolean } {
+  const { median } = withinRatio(each, lane);
+  return { text: `${median.toFixed(2)} ×`, isMet: median <= atMost };
 }
 
 function judgeCalls({ wire, lane = "polyplug", against, payloads, atMost, atLeast }: Promised, measured: Measured): Verdict[] {

@@ -2,6 +2,7 @@
  * What the tests of events share: plugins that listen and publish, and what they have heard.
  * @module
  */
+import process from "node:process";
 import type { Host } from "../../../host/mod.ts";
 import { bytes, keysOf, pythonPlugin, text, typescriptPlugin } from "../../support.ts";
 
@@ -64,6 +65,15 @@ export async function publishMany(
   order: { readonly topic: string; readonly count: number; readonly atOnce?: number; readonly from?: number; readonly pad?: number },
 ): Promise<{ readonly published: number; readonly failed: readonly string[] }> {
   return JSON.parse(text(await host.get(plugin).exec("publishes.many", bytes(JSON.stringify(order)), { timeoutMs: 120_000 })));
+}
+
+/** Kills the plugin's process and resolves with its id when the next one is ready. */
+export async function kill(host: Host, plugin: string): Promise<number> {
+  const handle = host.get(plugin);
+  const pid = host.plugins.find(({ name }) => name === plugin)?.pid ?? NaN;
+  process.kill(pid, "SIGKILL");
+  for await (const state of handle.states()) if (state.kind === "ready" && state.pid !== pid) break;
+  return pid;
 }
 
 /** Resolves when it is so; fails after a while. */
