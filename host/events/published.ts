@@ -22,6 +22,11 @@ export interface KeptEvent extends PublishedEvent {
   readonly seq: number;
 }
 
+/** Whether the database has it. */
+export function isKept(event: PublishedEvent): event is KeptEvent {
+  return event.kind === "durable";
+}
+
 /** Events of one publisher and topic keep their order; this tells them from all others. */
 export function laneOf({ from, topic }: PublishedEvent): string {
   return `${from} ${topic}`;
@@ -39,14 +44,19 @@ export const MOST_BYTES: number = 64 * 1024 * 1024;
 export interface DeadLetter {
   /** The plugin that did not take it. */
   readonly plugin: string;
+  /** The event's id. */
   readonly id: string;
+  /** The event's topic. */
   readonly topic: string;
+  /** Who published it. */
   readonly from: string;
+  /** What it says. */
   readonly data: Bytes;
   /** How often it was sent. */
   readonly attempts: number;
   /** What the plugin, or the way to it, said last. */
   readonly reason: string;
+  /** When it was given up. */
   readonly at: Date;
 }
 
@@ -58,6 +68,7 @@ export interface SubscriberStatus {
   readonly waiting: number;
   /** The most that may; 64 MiB of them are the most too. */
   readonly queue: number;
+  /** What happens to the next one. */
   readonly overflow: "drop-oldest" | "drop-newest" | "block";
   /** How many durable events the database holds for it. */
   readonly kept: number;

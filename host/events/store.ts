@@ -20,17 +20,28 @@ export interface Addressed {
   readonly onKept: (event: KeptEvent) => void;
 }
 
+/** What a store may be told. */
+export interface StoreOptions {
+  /** Hears when an acknowledgement could not be written, or events not be read; once, until it goes well again. */
+  readonly onTrouble: (error: unknown) => void;
+  /** The most that are kept for one subscriber. */
+  readonly mostKept?: number;
+}
+
 /** The durable events of one host. */
 export class EventStore {
   readonly #writes: Writes;
   readonly #mostKept: number;
+  readonly #onTrouble: StoreOptions["onTrouble"];
   readonly #allowance = new Allowance("for the disk", "Wait for each publish to end, or publish less");
   /** How many are kept for each subscriber, once they were counted. */
   readonly #kept = new Map<string, number>();
+  #isTroubled = false;
 
-  constructor(database: Database, mostKept: number = MOST_KEPT) {
+  constructor(database: Database, { onTrouble, mostKept = MOST_KEPT }: StoreOptions) {
     this.#writes = new Writes(database);
     this.#mostKept = mostKept;
+    this.#onTrouble = onTrouble;
   }
 
   /** How many events wait to be written. */
@@ -65,17 +76,17 @@ export class EventStore {
     }
   }
 
-  /** The subscriber has it. */
+  /** The subscriber has it. When that cannot be written, it comes again after a restart of the host. */
   async acknowledge(subscriber: string, seq: number): Promise<void> {
-    await this.#writes.add((prepare) => remove(prepare, subscriber, seq), () => this.#changeKept(subscriber, -1));
+    await this.#settle(subscriber, (prepare) => remove(prepare, subscriber, seq));
   }
 
-  /** It is given up for this subscriber, and stays to be looked at. */
+  /** It is given up for this subscriber, and stays to be looked at; else as `acknowledge`. */
   async bury(subscriber: string, seq: number, { attempts, reason }: Pick<DeadLetter, "attempts" | "reason">): Promise<void> {
-    await this.#writes.add((prepare) => {
+    await this.#settle(subscriber, (prepare) => {
       prepare(BURY).run(attempts, reason, Date.now(), seq, subscriber);
       for (const old of prepare(OLD_DEAD).all(subscriber, MOST_DEAD)) remove(prepare, subscriber, Number(old["seq"]));
-    }, () => this.#changeKept(subscriber, -1));
+    });
   }
 
   /** The next ones that a subscriber has not acknowledged, in their order, as many as there is room for; at least one if there is any. */
@@ -84,11 +95,13 @@ export class EventStore {
     afterSeq: number,
     room: { readonly events: number; readonly bytes: number },
   ): Promise<readonly KeptEvent[]> {
-    return await this.#writes.read((prepare) => {
+    const read = this.#writes.read((prepare) => {
       this.#countKept(prepare, subscriber);
       const sizes = prepare(PENDING_SIZES).all(subscriber, afterSeq, Math.max(1, room.events));
       return within(room.bytes, sizes).map((seq) => eventFromRow(prepare(EVENT).get(seq)));
     });
+    read.catch((error) => this.#tell(error));
+    return await read;
   }
 
   /** What was given up, the oldest first; the newest thousand, or fewer if these are large. */
@@ -106,6 +119,20 @@ export class EventStore {
   /** Waits until everything is written. */
   async close(): Promise<void> {
     await this.#writes.close();
+  }
+
+  async #settle(subscriber: string, run: (prepare: Prepare) => void): Promise<void> {
+    try {
+      await this.#writes.add(run, () => this.#changeKept(subscriber, -1));
+      this.#isTroubled = false;
+    } catch (error) {
+      this.#tell(error);
+    }
+  }
+
+  #tell(error: unknown): void {
+    if (!this.#isTroubled) this.#onTrouble(error);
+    this.#isTroubled = true;
   }
 
   #requireRoom(prepare: Prepare, subscriber: string): void {

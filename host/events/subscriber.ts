@@ -10,7 +10,7 @@ import type { Clock } from "../supervise/clock.ts";
 import { Backlog } from "./backlog.ts";
 import { deliver, type Outcome, sendEvent } from "./delivery.ts";
 import { Interest, type Said } from "./interest.ts";
-import type { DeadLetter, KeptEvent, PublishedEvent, SubscriberStatus } from "./published.ts";
+import { type DeadLetter, isKept, type KeptEvent, type PublishedEvent, type SubscriberStatus } from "./published.ts";
 import { EventQueue, type Waiting } from "./queue.ts";
 import { Room } from "./room.ts";
 import type { EventStore } from "./store.ts";
@@ -69,10 +69,11 @@ export class PluginSubscriber {
     return { plugin: this.name, waiting, queue, overflow, kept, delivered: this.#delivered, dropped, dead: this.#dead };
   }
 
-  /** It has started: what its features and its info say. */
-  started(said: Said): void {
+  /** It has started: what its features and its info say; `tell` gives it what it is to hear first. */
+  started(said: Said, tell: () => void): void {
     this.interest.started(said);
     this.#known.resolve();
+    tell();
     this.pump();
   }
 
@@ -116,7 +117,7 @@ export class PluginSubscriber {
   /** Starts a plugin that is idle when there are durable events for it from before. */
   async look(): Promise<void> {
     if (!this.interest.isAny) return;
-    await this.#backlog.look().catch(ignore); // Whoever publishes hears of it.
+    await this.#backlog.look().catch(ignore); // The store has told of it.
     this.pump();
   }
 
@@ -152,10 +153,11 @@ export class PluginSubscriber {
       this.#delivered += 1;
       return this.#forget(waiting);
     }
-    if (waiting.event.kind === "latest" && this.#queue.hasNewer(waiting)) return this.#forget(waiting);
+    if (this.#isOutdated(waiting)) return this.#forget(waiting);
     if (outcome.kind === "given up") return this.#giveUp(waiting, outcome.reason);
     const cancel = this.#options.clock.after(outcome.delayMs, () => {
       this.#timers.delete(cancel);
+      if (this.#isOutdated(waiting)) return this.#forget(waiting);
       this.#queue.retry(waiting);
       this.pump();
     }, { background: true });
@@ -168,9 +170,13 @@ export class PluginSubscriber {
     return event.kind === "durable" ? this.interest.allows(event.topic) : this.interest.wants(event.topic, undefined);
   }
 
+  /** Something has come that makes it worthless. */
+  #isOutdated(waiting: Waiting): boolean {
+    return waiting.event.kind === "latest" && this.#queue.hasNewer(waiting);
+  }
+
   #forget(waiting: Waiting): void {
-    // What is not written here comes again after a restart of the host.
-    if (isKept(waiting.event)) this.#options.store.acknowledge(this.name, waiting.event.seq).catch(ignore);
+    if (isKept(waiting.event)) void this.#options.store.acknowledge(this.name, waiting.event.seq);
     this.#leave(waiting);
   }
 
@@ -178,7 +184,7 @@ export class PluginSubscriber {
     const { event, attempts } = waiting;
     const { id, topic, from, data } = event;
     this.#dead += 1;
-    if (isKept(event)) this.#options.store.bury(this.name, event.seq, { attempts, reason }).catch(ignore);
+    if (isKept(event)) void this.#options.store.bury(this.name, event.seq, { attempts, reason });
     this.#options.bury({ plugin: this.name, id, topic, from, data, attempts, reason, at: new Date() });
     this.#leave(waiting);
   }
@@ -188,10 +194,6 @@ export class PluginSubscriber {
     this.#room.open();
     this.pump();
   }
-}
-
-function isKept(event: PublishedEvent): event is KeptEvent {
-  return event.kind === "durable";
 }
 
 function ignore(): void {}

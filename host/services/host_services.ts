@@ -3,6 +3,7 @@
  * notices. Nothing of it costs anything before a plugin is granted something or listens.
  * @module
  */
+import { isPluginError, messageOf } from "../../protocol/errors.ts";
 import type { Commands } from "../../protocol/plugin.ts";
 import { INFO } from "../../protocol/reserved.ts";
 import type { PluginCaller } from "../call.ts";
@@ -61,7 +62,12 @@ export class HostServices {
     const { host, stateDir, durable, log, member, members } = this.#options = options;
     const grantsOf = (plugin: string) => member(plugin).slot.spec.grants;
     this.#database = new Database(stateDir, host);
-    this.#store = new EventStore(this.#database);
+    this.#store = new EventStore(this.#database, {
+      onTrouble: (error) => {
+        const values = { code: isPluginError(error) ? error.code : "host.state" };
+        log({ time: new Date(), plugin: "", level: "error", message: messageOf(error), values });
+      },
+    });
     this.#bus = new Bus({ host, durable, store: this.#store });
     this.#settings = new HostSettings(this.#bus, () => members().keys());
     const plugins = {
@@ -146,9 +152,8 @@ export class HostServices {
       last = launch;
       const said = await this.#ask(slot, launch);
       if (slot.current !== launch) continue;
-      subscriber.started(said);
+      subscriber.started(said, () => this.#settings.tell(slot.spec.name));
       if (said.takesEvents) ticker.start(said.tickMs);
-      this.#settings.tell(slot.spec.name);
     }
     ticker.stop();
   }

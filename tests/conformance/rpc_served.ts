@@ -36,7 +36,7 @@ export async function withFaulty<T>(given: ServedOptions, use: (target: ConformT
   const token = "token" in given ? given.token : createToken();
   const options: FaultyOptions = { fault: "", limit: LIMIT, hosts: [], dialect: "seed", ...given, token };
   const open = new Set<Connection>();
-  const end = () => void setTimeout(() => close(server, open), 20);
+  const end = (answered: Promise<void>) => void answered.then(() => setTimeout(() => close(server, open), 20));
   const service = new FaultyService(options, end);
   const server = given.commType === "grpc" ? grpcServer(service, open) : connectServer(service, open);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -49,7 +49,7 @@ class Refusal extends Error {
 /** Answers requests. */
 export class FaultyService {
   readonly #options: FaultyOptions;
-  readonly #end: () => void;
+  readonly #end: (answered: Promise<void>) => void;
   #shared: Buffer = Buffer.alloc(0);
   #atOnce = 0;
   /** Requests whose body is still coming; a fault takes them back with another. */
@@ -58,7 +58,7 @@ export class FaultyService {
   /** Whether the next call fails. */
   harmed = false;
 
-  constructor(options: FaultyOptions, end: () => void) {
+  constructor(options: FaultyOptions, end: (answered: Promise<void>) => void) {
     this.#options = options;
     this.#end = end;
   }
@@ -206,7 +206,7 @@ export class FaultyService {
     if (command === "hello.echo") return await this.#echo(payload, gone);
     if (command === "polyplug.info") return this.#info();
     if (command === "polyplug.shutdown") {
-      if (!this.has("shutdown.stays")) this.#end();
+      if (!this.has("shutdown.stays")) this.#end(gone);
       return Buffer.alloc(0);
     }
     if (this.has("unknown.success") || (this.has("names.inherited") && command in {})) return Buffer.alloc(0);

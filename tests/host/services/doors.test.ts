@@ -145,6 +145,16 @@ test("D3: socket: a stranger gets an error and no connection; who may call gets 
       assert.deepEqual(said(await wire.next()), [7, '{"value":null}']);
       sendCall(wire, 9, "kv.get", new Uint8Array(1024 * 1024 + 1));
       assert.deepEqual(said(await wire.next()), [9, "exec.too_large"]);
+      for (
+        const [id, command, payload] of [[11, "polyplug.info", ""], [
+          13,
+          "events.publish",
+          '{"topic":"polyplug.started","data":""}',
+        ]] as const
+      ) {
+        sendCall(wire, id, command, bytes(payload));
+        assert.deepEqual(said(await wire.next()), [id, "exec.not_granted"]);
+      }
     });
   });
 });
