@@ -6,6 +6,20 @@ import { PluginError } from "../../protocol/errors.ts";
 import type { Database } from "../services/database.ts";
 import { Allowance } from "./allowance.ts";
 import { type DeadLetter, type KeptEvent, MOST_BYTES, type PublishedEvent } from "./published.ts";
+import {
+  ADD_DELIVERY,
+  ADD_EVENT,
+  BURY,
+  COUNT,
+  DEAD,
+  EVENT,
+  eventFromRow,
+  letterFromRow,
+  OLD_DEAD,
+  PENDING_SIZES,
+  remove,
+  within,
+} from "./store_sql.ts";
 import { type Prepare, Writes } from "./writes.ts";
 
 /** The most that are kept for one subscriber; then publishing fails. */
@@ -154,52 +168,4 @@ export class EventStore {
     const kept = this.#kept.get(subscriber);
     if (kept !== undefined) this.#kept.set(subscriber, kept + by);
   }
-}
-
-const ADD_EVENT = "INSERT INTO events (id, topic, publisher, data) VALUES (?, ?, ?, ?)";
-const ADD_DELIVERY = "INSERT INTO deliveries (seq, subscriber) VALUES (?, ?)";
-const EVENT = "SELECT seq, id, topic, publisher, data FROM events WHERE seq = ?";
-const COUNT = "SELECT count(*) AS n FROM deliveries WHERE subscriber = ? AND dead_since IS NULL";
-const PENDING_SIZES = `SELECT d.seq, length(e.data) AS size FROM deliveries d JOIN events e ON e.seq = d.seq
-WHERE d.subscriber = ? AND d.seq > ? AND d.dead_since IS NULL ORDER BY d.seq LIMIT ?`;
-const BURY = "UPDATE deliveries SET attempts = ?, reason = ?, dead_since = ? WHERE seq = ? AND subscriber = ?";
-const OLD_DEAD = `SELECT seq FROM deliveries WHERE subscriber = ? AND dead_since IS NOT NULL
-ORDER BY dead_since DESC, seq DESC LIMIT -1 OFFSET ?`;
-const DEAD = `SELECT d.seq, length(e.data) AS size, d.subscriber, d.attempts, d.reason, d.dead_since
-FROM deliveries d JOIN events e ON e.seq = d.seq WHERE d.dead_since IS NOT NULL ORDER BY d.dead_since DESC, d.seq DESC LIMIT ?`;
-const REMOVE = "DELETE FROM deliveries WHERE seq = ? AND subscriber = ?";
-const FORGET = "DELETE FROM events WHERE seq = ?1 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = ?1)";
-
-type Row = Readonly<Record<string, unknown>>;
-
-function remove(prepare: Prepare, subscriber: string, seq: number): void {
-  prepare(REMOVE).run(seq, subscriber);
-  prepare(FORGET).run(seq);
-}
-
-/** Those that fit together; the first in any case. */
-function within(bytes: number, rows: readonly Row[]): readonly number[] {
-  let left = bytes;
-  const fits = rows.findIndex(({ size }) => (left -= Number(size)) < 0);
-  return rows.slice(0, fits < 0 ? rows.length : Math.max(1, fits)).map(({ seq }) => Number(seq));
-}
-
-function eventFromRow(row: Row = {}): KeptEvent {
-  return {
-    id: String(row["id"]),
-    topic: String(row["topic"]),
-    from: String(row["publisher"]),
-    data: row["data"] as KeptEvent["data"],
-    kind: "durable",
-    seq: Number(row["seq"]),
-  };
-}
-
-function letterFromRow(row: Row): Pick<DeadLetter, "plugin" | "attempts" | "reason" | "at"> {
-  return {
-    plugin: String(row["subscriber"]),
-    attempts: Number(row["attempts"]),
-    reason: String(row["reason"]),
-    at: new Date(Number(row["dead_since"])),
-  };
 }
