@@ -31,6 +31,8 @@ export {
   type InferInput,
   type InferOutput,
   isPluginError,
+  type JsonSchema,
+  jsonSchema,
   type LogLevel,
   type Merge,
   type Nest,

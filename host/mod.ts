@@ -9,6 +9,7 @@ export { type Host, openHost, type OpenHostOptions, type ReloadOptions, type Sta
 export type { EventBus } from "./events/bus.ts";
 export type { DeadLetter, SubscriberStatus } from "./events/published.ts";
 export type { SubscribeOptions } from "./events/subscription.ts";
+export { type JsonSchema, jsonSchema } from "./json_schema.ts";
 export type { PluginLog } from "./logs/record.ts";
 export type { PluginExit } from "./process/spawn.ts";
 export { recorded } from "./record.ts";

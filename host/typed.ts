@@ -77,7 +77,8 @@ function facade(caller: Caller, contract: ReadonlyMap<string, Schemas> | undefin
 
 async function callUnchecked(caller: Caller, command: string, input: unknown, options: CallOptions | undefined): Promise<unknown> {
   if (input === undefined || input instanceof Uint8Array) return await caller.exec(command, input, options);
-  return JSON_CODEC.decode(await caller.exec(command, JSON_CODEC.encode(input), options));
+  const bad = (issues: string) => new PluginError("caller.bad_response", `The answer of "${command}" does not fit: ${issues}`);
+  return decode(await caller.exec(command, JSON_CODEC.encode(input), options), JSON_CODEC.decode, bad);
 }
 
 interface Checked {

@@ -24,6 +24,8 @@ export interface Codec {
 
 /** What a command takes and gives. */
 export interface Schemas {
+  /** What it does, one line for people. */
+  readonly description?: string;
   /** Of what the caller sends. */
   readonly input: Schema;
   /** Of what the handler gives. */

@@ -4,6 +4,7 @@
  */
 import type { Bytes, Caller } from "./caller.ts";
 import type { Command } from "./command.ts";
+import { commandInfo } from "./command_info.ts";
 import type { PluginEvent } from "./event.ts";
 
 /** A value, or a promise of it. */
@@ -85,9 +86,9 @@ export interface CommandInfo {
   readonly name: string;
   /** One line for people. */
   readonly description?: string;
-  /** JSON Schema of its input. */
+  /** JSON Schema of its input; none when that is bytes. */
   readonly input?: unknown;
-  /** JSON Schema of its output. */
+  /** JSON Schema of its output, as it crosses the wire. */
   readonly output?: unknown;
   /** Whether it answers with a stream. */
   readonly stream?: boolean;
@@ -114,12 +115,13 @@ export interface PluginInfo {
 }
 
 /** What `polyplug.info` answers for a plugin. */
-export function infoFromPlugin(plugin: Plugin): PluginInfo {
+export async function infoFromPlugin(plugin: Plugin): Promise<PluginInfo> {
+  const names = Object.keys(plugin.commands).sort();
   return {
     name: plugin.name,
     version: plugin.version,
     ...(plugin.description === undefined ? {} : { description: plugin.description }),
-    commands: Object.keys(plugin.commands).sort().map((name) => ({ name })),
+    commands: await Promise.all(names.map((name) => commandInfo(name, plugin.commands[name]))),
     subscribes: Object.keys(plugin.on ?? {}).sort(),
     ...(plugin.tick === undefined ? {} : { tickMs: plugin.tick.everyMs }),
     hosts: plugin.hosts ?? [],

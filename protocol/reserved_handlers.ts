@@ -22,8 +22,10 @@ export function reservedHandlers(plugin: Plugin, surroundings: Surroundings, onS
   };
   // JavaScript may give nothing.
   const tellHealth: RawHandler = async (_payload, ctx) => json(await plugin.health?.(ctx) ?? {});
+  let info: Promise<Bytes> | undefined; // Made when somebody asks: schemas take time to convert.
+  const tellInfo: RawHandler = () => info ??= infoFromPlugin(plugin).then(json);
   return new Map([
-    [INFO, () => json(infoFromPlugin(plugin))],
+    [INFO, tellInfo],
     [INIT, init],
     [SHUTDOWN, shutdown],
     ...(plugin.health === undefined ? [] : [[HEALTH, tellHealth] as const]),

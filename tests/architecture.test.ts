@@ -39,9 +39,18 @@ test("no runtime's own globals in the library", () => {
 });
 
 test("the library imports node:* and its declared dependencies alone", () => {
-  const declared = Object.keys(npmManifest.dependencies);
+  const declared = [...Object.keys(npmManifest.dependencies), ...Object.keys(npmManifest.peerDependencies)];
   const isKnown = (specifier: string) => declared.some((name) => specifier === name || specifier.startsWith(`${name}/`));
   assertNone(findImports(library, ({ specifier }) => !/^(\.|node:)/.test(specifier) && !isKnown(specifier)));
+});
+
+test("an optional dependency is imported only when it is needed, so that the library works without it", () => {
+  const optional = Object.keys(npmManifest.peerDependenciesMeta);
+  assert.deepEqual(Object.keys(npmManifest.peerDependencies), optional);
+  const statements = /^\s*(?:import|export)\s[^;]*?["']([^"']+)["']/gm;
+  const imported = library.flatMap(({ path, text }) => [...text.matchAll(statements)].map(([, name]) => `${path}: ${name}`));
+  assert.ok(imported.some((each) => each.endsWith(": valibot")));
+  assertNone(imported.filter((each) => optional.some((name) => each.endsWith(`: ${name}`) || each.includes(`: ${name}/`))));
 });
 
 test("process.versions is read only where HTTP chooses its client and server", () => {

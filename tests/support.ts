@@ -44,10 +44,10 @@ export function pythonPlugin(file: string, args: readonly string[] = []): Record
   return { exec: "python3", exec_args: [path, ...args], exec_file: path };
 }
 
-/** Builds the plain plugin in Go, which knows nothing of polyplug, and gives its program. */
-export async function buildGoPlugin(folder: string): Promise<string> {
-  const program = join(folder, "hello-go");
-  await promisify(execFile)("go", ["build", "-o", program, "main.go"], { cwd: pathOf("examples/hello/hello-go") });
+/** Builds a plugin in Go, by default the plain one, which knows nothing of polyplug, and gives its program. */
+export async function buildGoPlugin(folder: string, sources = "examples/hello/hello-go"): Promise<string> {
+  const program = join(folder, "plugin-go");
+  await promisify(execFile)("go", ["build", "-o", program, "main.go"], { cwd: pathOf(sources) });
   return program;
 }
 

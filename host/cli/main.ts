@@ -14,6 +14,7 @@ import { watchInterrupts } from "./interrupt.ts";
 import type { RegisterOptions } from "./register.ts";
 import type { RunOptions } from "./run.ts";
 import type { TryOptions } from "./try.ts";
+import type { TypesOptions } from "./types.ts";
 
 export type { CliIo, CliOutput };
 
@@ -126,6 +127,11 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     .action((command: string[], options: TryOptions) =>
       start(async (context) => (await import("./try.ts")).tryPlugin(context, command, options))
     );
+  withAt(add("types [name]", "write a plugin's commands as a TypeScript contract, from the JSON Schemas that it tells"))
+    .option("--out <file>", "write it to this file, in place of an earlier one; default: stdout")
+    .action((name: string | undefined, options: TypesOptions) =>
+      start(async (context) => (await import("./types.ts")).types(context, name, options))
+    );
   add("checksum <file...>", "print md5 and sha256 of files, as lines for the configuration")
     .configureHelp({
       showGlobalOptions: true,
@@ -151,6 +157,7 @@ const EXAMPLES: Readonly<Record<string, string | undefined>> = {
   run: "\nExamples:\n  polyplug run hello\n  polyplug run --watch",
   conform: "\nExamples:\n  polyplug conform hello --level full\n  polyplug conform --at http://127.0.0.1:8080 --type grpc --echo demo.echo",
   try: "\nExamples:\n  polyplug try -- deno run -A plugin.ts\n  polyplug try --type grpc -- ./plugin",
+  types: "\nExamples:\n  polyplug types tables --out tables.ts\n  polyplug types --at http://127.0.0.1:8080 > tables.ts",
   checksum: "\nExample:\n  polyplug checksum plugin.ts",
   register: "\nExample:\n  polyplug register plugins/hello --grant",
   unregister: "\nExample:\n  polyplug unregister hello",

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -28,7 +28,8 @@ async function readJson(path: string) {
 test("B9: the built package has the repository's name, version and dependencies, and nothing for developers", async () => {
   const own = await readJson(pathOf("package.json"));
   const built = await readJson(join(installed.built, "package.json"));
-  for (const key of ["name", "version", "description", "license", "type", "dependencies"]) assert.deepEqual(built[key], own[key], key);
+  const kept = ["name", "version", "description", "license", "type", "dependencies", "peerDependencies", "peerDependenciesMeta"];
+  for (const key of kept) assert.deepEqual(built[key], own[key], key);
   assert.deepEqual(Object.keys(built.exports), Object.keys(own.exports));
   assert.deepEqual(built.bin, { polyplug: "host/cli/main.js" });
   assert.ok(!("devDependencies" in built) && !("scripts" in built) && !("private" in built));
@@ -67,11 +68,35 @@ test("B9: an application from the tarball opens a host, calls a plugin from the 
     pong: "pong",
     reversed: [255, 2, 1],
     refused: "plugin Refused: Not for app",
-    commands: ["bytes.refuse", "bytes.reverse"],
+    commands: ["bytes.length", "bytes.refuse", "bytes.reverse"],
     echoed: [0, 128, 255],
     attempt: "1",
     forged: "plugin exec.failed: It was me",
     rejected: [["old", "discover.incompatible_api"]],
+  });
+});
+
+test("D19: the package that makes JSON Schemas of valibot's is optional: without it info has none of them, and with it it has", async () => {
+  const optional = join(installed.folder, "node_modules/@valibot/to-json-schema");
+  const tell = async () => JSON.parse((await mustRun(...commandOf("tell.ts"), installed.folder)).stdout);
+  await writeFile(
+    join(installed.folder, "tell.ts"),
+    `import { openHost } from "@polyplug/core/host";
+await using host = await openHost("app", { config: new URL("./config.toml", import.meta.url), api: "2.3.0" });
+const { commands } = await host.get("reverse").info();
+console.log(JSON.stringify(commands.find(({ name }) => name === "bytes.length")));
+`,
+  );
+  assert.ok(!existsSync(optional));
+  assert.deepEqual(await tell(), { name: "bytes.length", description: "How many there are" });
+  await mkdir(join(optional, ".."), { recursive: true });
+  await cp(await realpath(pathOf("node_modules/@valibot/to-json-schema")), optional, { recursive: true });
+  const $schema = "https://json-schema.org/draft/2020-12/schema";
+  assert.deepEqual(await tell(), {
+    name: "bytes.length",
+    description: "How many there are",
+    input: { $schema, type: "string" },
+    output: { $schema, type: "number" },
   });
 });
 
