@@ -24,6 +24,10 @@ const WIRES: ReadonlyMap<string, Wire> = new Map([
     open: async (endpoint, options) => (await import("../protocol/connect/caller.ts")).openConnectCaller(endpoint, options),
     load: () => Promise.all([import("../protocol/connect/caller.ts"), loadHttpClient()]),
   }],
+  ["stdio", {
+    open: async (endpoint, options) => (await import("../protocol/stdio/caller.ts")).openStdioCaller(endpoint, options),
+    load: () => import("../protocol/stdio/caller.ts"),
+  }],
 ]);
 
 /** The drivers by the `comm_type` that names them. */
@@ -31,6 +35,9 @@ export const DRIVERS: ReadonlyMap<string, Driver> = new Map([...WIRES].map(([nam
 
 /** The name of the framed socket where wires are named; no `comm_type` has it. */
 export const SOCKET: string = "socket";
+
+/** The `comm_type` of a plugin that is called over its stdin and stdout, and has no address. */
+export const STDIO: string = "stdio";
 
 /** What carries calls where a plugin offers the framed socket; loaded then. */
 export const openSocket: Driver = async (endpoint, options) =>

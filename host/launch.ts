@@ -12,7 +12,7 @@ import { SHUTDOWN } from "../protocol/reserved.ts";
 import { attachLaunch } from "./attach.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { Pass } from "./services/back_channel.ts";
-import { SOCKET } from "./drivers.ts";
+import { SOCKET, STDIO } from "./drivers.ts";
 import { parseLogLine } from "./logs/parse.ts";
 import type { LogSink } from "./logs/record.ts";
 import { LaunchCalls } from "./launch_calls.ts";
@@ -114,7 +114,9 @@ async function launchOn(
   signal: AbortSignal,
 ): Promise<Launch> {
   const { spec, program } = plugin;
-  const token = createToken();
+  const isStdio = spec.commType === STDIO;
+  // Nobody else can reach its pipes, so there is nothing to prove.
+  const token = isStdio ? undefined : createToken();
   const readyLine = Promise.withResolvers<ReadyLine>();
   const socketLine = Promise.withResolvers<ReadyLine>();
   const started = performance.now();
@@ -128,6 +130,7 @@ async function launchOn(
     cwd: spec.cwd,
     env,
     guardian: context.guardian,
+    isChannel: isStdio,
     onLine: (stream, line) => {
       const ready = stream === "stdout" ? parseReadyLine(line) : undefined;
       if (ready !== undefined) {
@@ -142,7 +145,7 @@ async function launchOn(
   });
   const cleanUp = async () => {
     pass?.revoke();
-    if (spec.socket && socket === undefined) await removeUnsaidSockets(running.pid, env["TMPDIR"] ?? tmpdir());
+    if (spec.socket && !isStdio && socket === undefined) await removeUnsaidSockets(running.pid, env["TMPDIR"] ?? tmpdir());
     await removeSocket(socket, context.guardian);
   };
   try {
@@ -152,7 +155,11 @@ async function launchOn(
       port,
       openDriver,
       openSocket: context.drivers.get(SOCKET),
-      onNotice: noticesOf(spec, context.log),
+      onNotice: (message) => {
+        noticesOf(spec, context.log)(message);
+        if (isStdio) running.tail.add("stdout", message); // What it said in place of an answer explains a start that fails.
+      },
+      incoming: pass?.runner,
       token,
       readyLine: readyLine.promise,
       socketLine: socketLine.promise,

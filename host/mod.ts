@@ -20,6 +20,8 @@ export { type Api, type ByContract, type ByType, type Contract, type ContractApi
 export type { PluginStatus } from "./status.ts";
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";
 export type { Channel, Endpoint } from "../protocol/endpoint.ts";
+export type { Cancellation, DispatchRequest } from "../protocol/dispatch.ts";
+export type { Runner } from "../protocol/server.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
 export { type Codec, type Command, command, type InferInput, type InferOutput, type Schema, type Schemas } from "../protocol/command.ts";
 export type { PluginEvent } from "../protocol/event.ts";

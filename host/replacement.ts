@@ -5,6 +5,7 @@
  */
 import type { PluginError } from "../protocol/errors.ts";
 import type { PluginSpec } from "./discover.ts";
+import { STDIO } from "./drivers.ts";
 import type { Launch } from "./launch.ts";
 import { portFromArgs } from "./process/command_line.ts";
 import type { Slot } from "./slot.ts";
@@ -131,5 +132,6 @@ export class Replacement {
 
 /** Whether only one process can be at the place where it listens. */
 export function hasFixedPlace(spec: PluginSpec): boolean {
+  if (spec.commType === STDIO) return false;
   return spec.attach === undefined && (spec.commPort !== 0 || spec.address !== undefined || portFromArgs(spec.execArgs) !== 0);
 }

@@ -9,11 +9,14 @@ import { isLoopbackName } from "../protocol/endpoint.ts";
 import type { WayBack } from "./outside.ts";
 
 /** The wires that a plugin can serve. */
-export type CommType = "rest" | "grpc" | "connect";
+export type CommType = "rest" | "grpc" | "connect" | "stdio";
 
 /** What an author may settle; each wins over command line and environment. */
 export interface ServeOptions {
-  /** The wire to serve; `--comm-type`. Default: what the host says, else `rest`. REST and Connect are served together. */
+  /**
+   * The wire to serve; `--comm-type`. Default: what the host says, else `rest`. REST and Connect are served together; `stdio` is this
+   * process's own stdin and stdout.
+   */
   readonly commType?: CommType;
   /**
    * How payloads are written on gRPC and Connect where the caller does not say; `--dialect`. Default `seed`, hex; `goplugin-1` is raw
@@ -50,7 +53,7 @@ export interface SettledOptions {
   readonly hostProtocols: readonly number[] | undefined;
 }
 
-const COMM_TYPES: readonly CommType[] = ["rest", "grpc", "connect"];
+const COMM_TYPES: readonly CommType[] = ["rest", "grpc", "connect", "stdio"];
 const DIALECTS: readonly Dialect[] = ["seed", "goplugin-1"];
 const UNIX = "unix:";
 

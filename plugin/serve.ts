@@ -14,11 +14,11 @@ import { announce, announceSocket } from "./announce.ts";
 import { writeLog } from "./log.ts";
 import { type CommType, type ServeOptions, type SettledOptions, settleOptions, UsageError } from "./options.ts";
 import { createOutside } from "./outside.ts";
-import { endProcess, watchForStop } from "./stop.ts";
+import { endProcess, watchUntil } from "./stop.ts";
 
 /** A plugin that listens. */
 export interface Served {
-  /** Where it listens, for example `http://127.0.0.1:41234`. */
+  /** Where it listens, for example `http://127.0.0.1:41234`; `stdio` when it is called over its own pipes. */
   readonly address: string;
   /** Resolves when it has stopped, for whatever reason: the place for the author's own clean-up, which may take a second. */
   readonly finished: Promise<void>;
@@ -28,12 +28,15 @@ export interface Served {
 
 /**
  * Serves a plugin until its host ends it, its stdin ends, or a signal comes. Resolves when it listens.
- * Started by a host it prints the ready line on stdout; started by hand it says on stderr how to call it.
+ * Started by a host it prints the ready line on stdout; started by hand it says on stderr how to call it. Over stdio it listens nowhere:
+ * stdout is the protocol then, and what the author's code writes there goes to stderr.
  *
  * @throws the runtime's error when the given port is taken. A fault in the command line ends the process with one line on stderr.
  */
 export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise<Served> {
   const settled = settleOrExit(options);
+  // On stdin and stdout there is no ready line: the answer to ping says which version of the contract it is.
+  if (settled.commType === "stdio") return await (await import("./serve_stdio.ts")).serveStdio(plugin, settled, options);
   if (settled.hostProtocols !== undefined && !settled.hostProtocols.includes(PROTOCOL_VERSION)) {
     process.stdout.write(`${formatVersionLine()}\n`, () => process.exit(1));
     await new Promise<never>(() => {});
@@ -50,9 +53,9 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
   // A host that takes the socket need not wait until everything else is loaded.
   if (socket !== undefined) announceSocket(settled, socket.address);
   const features = socket === undefined ? dispatcher.features : [...dispatcher.features, SOCKET_FEATURE];
-  const { dialect, listen: place, port } = settled;
+  const { commType, dialect, listen: place, port } = settled;
   const service = Object.assign(createPluginService({ ...shared, features }), { dialect, listen: place, port });
-  const opening = listen(settled, options, () => SERVERS[settled.commType](service), socket);
+  const opening = listen(settled, options, () => SERVERS[commType](service), socket);
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
   let closing: Promise<void> | undefined;
   const closeAll = async (): Promise<void> => {
@@ -64,14 +67,14 @@ export async function serve(plugin: Plugin, options: ServeOptions = {}): Promise
     finish();
   };
   const close = (): Promise<void> => closing ??= closeAll();
-  const unwatch = watch(options.signal, end);
+  const unwatch = watchUntil(options.signal, end);
   const { address } = await opening;
   announce(plugin, settled, address);
   return { address, finished, close };
 }
 
 /** What opens each wire's server; its code is loaded when it is asked for. */
-const SERVERS: Readonly<Record<CommType, (options: ServerOptions) => Promise<Server>>> = {
+const SERVERS: Readonly<Record<Exclude<CommType, "stdio">, (options: ServerOptions) => Promise<Server>>> = {
   rest: async (options) => await (await import("../protocol/rest/server.ts")).openRestServer(options),
   grpc: async (options) => await (await import("../protocol/grpc/server.ts")).openGrpcServer(options),
   connect: async (options) => {
@@ -115,12 +118,4 @@ async function listen(
 function exitWith(message: string, code: number): void {
   process.stderr.write(`${message}\n`);
   process.exit(code);
-}
-
-/** Lets the author's own signal end the plugin, else the process's signals and the end of stdin. */
-function watch(signal: AbortSignal | undefined, end: () => void): () => void {
-  if (signal === undefined) return watchForStop(end);
-  signal.addEventListener("abort", end, { once: true });
-  if (signal.aborted) end();
-  return () => signal.removeEventListener("abort", end);
 }

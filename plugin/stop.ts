@@ -12,7 +12,7 @@ const CLEANUP_MS = 1000;
  * Calls `stop` at SIGTERM, at SIGINT, and when stdin ends; a second signal ends the process at once.
  * @returns a function that takes the watch off.
  */
-export function watchForStop(stop: () => void): () => void {
+function watchForStop(stop: () => void): () => void {
   const signals = ["SIGTERM", "SIGINT"] as const;
   const unwatch = () => {
     // Without a listener the next signal has its default effect.
@@ -28,6 +28,14 @@ export function watchForStop(stop: () => void): () => void {
   for (const signal of signals) process.on(signal, onStop);
   if (stdinIsPipe()) process.stdin.on("end", onStop).resume();
   return unwatch;
+}
+
+/** Lets the author's own signal end the plugin, else the process's signals and the end of stdin; gives what takes the watch off. */
+export function watchUntil(signal: AbortSignal | undefined, stop: () => void): () => void {
+  if (signal === undefined) return watchForStop(stop);
+  signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
+  return () => signal.removeEventListener("abort", stop);
 }
 
 /** Ends the process once its work is done, even when a timer or socket of the author's would keep it. */

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Endpoint } from "./endpoint.ts";
+import type { Runner } from "./server.ts";
 
 /** Raw bytes as they cross the wire. */
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -70,6 +71,8 @@ export interface DriverOptions {
   readonly features?: readonly string[];
   /** Whether the other side is a host, whose own codes are believed. Default: false, a plugin. */
   readonly isHost?: boolean;
+  /** Runs what the other side calls, on a wire that goes both ways; absent where nothing may be called. */
+  readonly incoming?: Runner;
   /** Takes what looks wrong and is no error, for the log; each driver says the same thing once. */
   readonly onNotice?: (message: string) => void;
 }

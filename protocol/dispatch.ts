@@ -36,8 +36,11 @@ export interface DispatchRequest {
 
 /** What is used of an `AbortSignal`. */
 export interface Cancellation {
+  /** Whether it has fired. */
   readonly aborted: boolean;
+  /** Has this called when it fires. */
   addEventListener(type: "abort", listener: () => void, options: { readonly once: true }): void;
+  /** Has it called no more. */
   removeEventListener(type: "abort", listener: () => void): void;
 }
 

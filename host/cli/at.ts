@@ -16,7 +16,7 @@ import { endpointFromAddress } from "../../protocol/endpoint.ts";
 import { isPluginError, messageOf, PluginError, withMore } from "../../protocol/errors.ts";
 import { createNonce, equalsSecret, proofFromToken } from "../../protocol/proof.ts";
 import { bounded } from "../bounded.ts";
-import { DRIVERS, openSocket, SOCKET } from "../drivers.ts";
+import { DRIVERS, openSocket, SOCKET, STDIO } from "../drivers.ts";
 import { type CliContext, usageError } from "./context.ts";
 
 /** The options that go with `--at`. */
@@ -81,9 +81,19 @@ export function forbidWithoutAt({ at, type, dialect, tokenFile }: AtOptions): vo
 }
 
 /** What a program that runs can speak, the framed socket included. */
-const WIRES: ReadonlyMap<string, Driver> = new Map([...DRIVERS, [SOCKET, openSocket]]);
+const WIRES: ReadonlyMap<string, Driver> = new Map([...DRIVERS, [SOCKET, openSocket] as const].filter(([name]) => name !== STDIO));
+
+/** A program that runs has its pipes with whoever started it. */
+export function forbidStdio(type: string | undefined): void {
+  if (type !== STDIO) return;
+  throw usageError(
+    "--at cannot be used with --type stdio",
+    "Who starts a program has its pipes: name a plugin of the configuration, or use try",
+  );
+}
 
 function findDriver(type: string): Driver {
+  forbidStdio(type);
   const driver = WIRES.get(type);
   if (driver !== undefined) return driver;
   const known = [...WIRES.keys()].join(", ");
@@ -125,7 +135,7 @@ function explained(
   { type, token, isUnix }: { type: string; token: string | undefined; isUnix: boolean },
 ): unknown {
   if (!isPluginError(error)) return error;
-  const wires = [...(isUnix ? WIRES : DRIVERS).keys()];
+  const wires = [...WIRES.keys()].filter((each) => isUnix || each !== SOCKET);
   const others = wires.filter((each) => each !== type).map((each) => `--type ${each}`).join(" or ");
   const otherWire = `If the program does not speak ${type}, try ${others}`;
   const hints: Readonly<Record<string, string | undefined>> = {

@@ -12,7 +12,7 @@ import {
   WIRES,
 } from "../conform/conform.ts";
 import { formatReport } from "../conform/report.ts";
-import { type AtOptions, dialectFrom, forbidWithoutAt, readToken } from "./at.ts";
+import { type AtOptions, dialectFrom, forbidStdio, forbidWithoutAt, readToken } from "./at.ts";
 import { answer, type CliContext, EXIT, hasColor, say, usageError } from "./context.ts";
 import { createObserver, SOCKET_ALONE } from "./observer.ts";
 import { withHost } from "./session.ts";
@@ -58,10 +58,11 @@ async function conformAt(context: CliContext, settings: ConformOptions, options:
   if (endpointFromAddress(at) === undefined) {
     throw usageError(`--at "${at}" is not an address`, "Write http://127.0.0.1:PORT, or unix:/PATH");
   }
+  forbidStdio(type);
   const { host } = context.options;
   const target: ConformTarget = {
     address: at,
-    commType: wireFrom(WIRES, type),
+    commType: wireFrom(WIRES.filter((each) => each !== "stdio"), type),
     ...(dialect === undefined ? {} : { dialect: dialectFrom(dialect) }),
     ...(tokenFile === undefined ? {} : { token: await readToken(tokenFile) }),
     ...(host === undefined ? {} : { host }),

@@ -120,7 +120,7 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     );
   add("try [command...]", "start a plugin under development, check it, take commands for it, start it again when a file changes")
     .usage("[options] -- COMMAND...")
-    .option("--type <type>", "what the plugin speaks, rest, grpc or connect (default: rest)")
+    .option("--type <type>", "what the plugin speaks, rest, grpc, connect or stdio (default: rest)")
     .option("--dialect <dialect>", "how it writes payloads on grpc and connect, seed or goplugin-1 (default: as it says, else seed)")
     .option("--echo <command>", "a command that gives back its payload (default: hello.echo)")
     .configureHelp({ showGlobalOptions: true, visibleGlobalOptions: () => program.options.filter(({ long }) => long === "--debug") })

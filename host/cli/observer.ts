@@ -7,6 +7,7 @@ import { DEFAULT_MAX_PAYLOAD_BYTES, type Driver, type DriverOptions } from "../.
 import { addressFromEndpoint, type Endpoint } from "../../protocol/endpoint.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import { COMM_TYPES, type ConformTarget, type Wire } from "../conform/conform.ts";
+import { lendable } from "../conform/lent_channel.ts";
 import { DRIVERS, openSocket } from "../drivers.ts";
 
 /** How long a plugin that offers the framed socket may take to answer over its `comm_type` too. */
@@ -51,18 +52,31 @@ export function createObserver(): Observer {
     if (now - searchedFrom > ALONE_MS) return await observed("socket", openSocket)(endpoint, options);
     throw new PluginError("caller.refused", "The plugin is first looked for over its comm_type");
   };
+  const stdio: Driver = async (endpoint, options) => {
+    if (endpoint.kind !== "pipes") return await openOwn("stdio")(endpoint, options);
+    const { own, lend } = lendable(endpoint.channel);
+    const caller = await observed("stdio", openOwn("stdio"))({ kind: "pipes", channel: own }, options);
+    seen.set("stdio", { ...seen.get("stdio") ?? NOWHERE, pipes: lend });
+    return caller;
+  };
   const own = [...DRIVERS].flatMap(([name, open]) =>
     COMM_TYPES.filter((each) => each === name).map((each) => [name, observed(each, open)])
   );
   const known = (target: ConformTarget): ConformTarget => token === undefined ? target : { ...target, token };
   return {
-    drivers: { ...Object.fromEntries(own), socket },
+    drivers: { ...Object.fromEntries(own), stdio, socket },
     targets: () => {
       const offered = seen.get("socket");
       const [first = offered ?? NOWHERE] = COMM_TYPES.flatMap((each) => seen.get(each) ?? []);
       return offered === undefined || offered === first ? [known(first)] : [known(first), known(offered)];
     },
   };
+}
+
+function openOwn(name: string): Driver {
+  const open = DRIVERS.get(name);
+  if (open === undefined) throw new TypeError(`There is no driver "${name}"`);
+  return open;
 }
 
 const NOWHERE: ConformTarget = { address: "", maxPayloadBytes: DEFAULT_MAX_PAYLOAD_BYTES };

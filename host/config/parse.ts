@@ -196,7 +196,14 @@ function checkName(path: string, name: string, before: readonly string[], errors
   if (twin !== undefined) errors.push({ path: `${path}.${name}`, message: `differs from "${twin}" in upper and lower case alone` });
 }
 
-function checkCommand(path: string, { exec, exec_file, attach }: ConfigInput, errors: Finding[]): void {
+function checkCommand(path: string, table: ConfigInput, errors: Finding[]): void {
+  const { exec, exec_file, attach } = table;
+  for (const key of ["attach", "address"].filter((each) => table["comm_type"] === "stdio" && table[each] !== undefined)) {
+    errors.push({
+      path: `${path}.${key}`,
+      message: 'cannot be used with comm_type = "stdio", which needs a program that this host starts',
+    });
+  }
   if (exec === undefined && attach === undefined) {
     errors.push({ path: `${path}.exec`, message: "is missing: the command that starts the plugin" });
   }

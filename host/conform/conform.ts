@@ -4,7 +4,7 @@
  * @module
  */
 import { DEFAULT_MAX_PAYLOAD_BYTES } from "../../protocol/caller.ts";
-import { endpointFromAddress } from "../../protocol/endpoint.ts";
+import { type Channel, endpointFromAddress } from "../../protocol/endpoint.ts";
 import type { Dialect } from "../../protocol/caller.ts";
 import type { Check, CheckContext, Level } from "./check.ts";
 import type { HttpEndpoint } from "./http_line.ts";
@@ -17,18 +17,20 @@ export type { Finding, Level } from "./check.ts";
 export type { CheckResult } from "./run_checks.ts";
 
 /** What a configuration may say that a plugin speaks. */
-export const COMM_TYPES = ["rest", "grpc", "connect"] as const;
+export const COMM_TYPES = ["rest", "grpc", "connect", "stdio"] as const;
 /** One of them. */
 export type CommType = typeof COMM_TYPES[number];
 /** The wires that can be checked: those, and what may be offered beside them. */
-export const WIRES = ["rest", "grpc", "connect", "socket"] as const;
+export const WIRES = ["rest", "grpc", "connect", "stdio", "socket"] as const;
 /** One of them. */
 export type Wire = typeof WIRES[number];
 
 /** What is known of the plugin. */
 export interface ConformTarget {
-  /** Where it listens: `http://127.0.0.1:41234` or `unix:/path`. */
+  /** Where it listens: `http://127.0.0.1:41234` or `unix:/path`; with pipes it says nothing. */
   readonly address: string;
+  /** Lends the pipes of a program that was started, for `stdio`, until they are given back. */
+  readonly pipes?: () => { readonly channel: Channel; readonly giveBack: () => void };
   /** What is spoken there. Default `rest`. */
   readonly commType?: Wire;
   /** How it writes payloads on gRPC and Connect where the caller does not say. Default `seed`, hex. */
@@ -81,7 +83,7 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 export async function conform(target: ConformTarget, options: ConformOptions = {}): Promise<ConformReport> {
   const { level = "core", echo = DEFAULT_ECHO, mayEnd = false, timeoutMs = DEFAULT_TIMEOUT_MS, signal, onResult = () => {} } = options;
   const { token, host = "conform", maxPayloadBytes = DEFAULT_MAX_PAYLOAD_BYTES, commType = "rest", dialect = "seed" } = target;
-  const run = await openRun(commType, endpointOf(target.address), { host, token, timeoutMs, maxPayloadBytes, signal, dialect });
+  const run = await openRun(commType, target, { host, token, timeoutMs, maxPayloadBytes, signal, dialect });
   try {
     signal?.throwIfAborted();
     const results = await run.make({ level, context: { echo, token, maxPayloadBytes }, mayEnd, onResult });
@@ -101,7 +103,9 @@ interface Run {
 
 type RunSettings = Omit<RunOptions<Peer>, "context"> & { readonly context: Omit<CheckContext<Peer>, "peer"> };
 
-async function openRun(commType: Wire, endpoint: HttpEndpoint, options: PeerOptions & { readonly dialect: Dialect }): Promise<Run> {
+async function openRun(commType: Wire, target: ConformTarget, options: PeerOptions & { readonly dialect: Dialect }): Promise<Run> {
+  if (commType === "stdio") return runFrom(await openPipes(target, options));
+  const endpoint = endpointOf(target.address);
   switch (commType) {
     case "rest":
       return runFrom({ peer: new RestPeer(endpoint, options), checks: REST_CHECKS });
@@ -121,6 +125,12 @@ function runFrom<P extends Peer>({ peer, checks }: { readonly peer: P; readonly 
     make: ({ context, ...settings }) => runChecks(checks, { ...settings, context: { ...context, peer } }),
     close: () => peer.close(),
   };
+}
+
+async function openPipes({ pipes }: ConformTarget, options: PeerOptions) {
+  if (pipes === undefined) throw new RangeError("stdio can be checked only of a program that was started here: it has no address");
+  const { channel, giveBack } = pipes();
+  return (await import("./stdio_wire.ts")).openStdioWire(channel, options, giveBack);
 }
 
 function endpointOf(address: string): HttpEndpoint {

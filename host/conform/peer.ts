@@ -6,7 +6,7 @@
  * @module
  */
 import type { Bytes } from "../../protocol/caller.ts";
-import type { HttpEndpoint } from "./http_line.ts";
+import type { Endpoint } from "../../protocol/endpoint.ts";
 
 /** How a ping or call came out, as far as it can be read. */
 export type Outcome =
@@ -52,7 +52,7 @@ export interface PeerIdentity {
 /** A way to one plugin. Each ping and each call has a connection of its own; none rejects but for an abort. */
 export interface Peer {
   /** Where the plugin listens. */
-  readonly endpoint: HttpEndpoint;
+  readonly endpoint: Endpoint;
   /** What was sent last, for the check after which the plugin no longer answers. */
   readonly lastSent: string;
   /** The status of an error with this code, as outcomes have it. */

@@ -5,12 +5,13 @@
 import { isLoopbackName } from "../../protocol/endpoint.ts";
 import { isPluginError, PluginError } from "../../protocol/errors.ts";
 import type { PluginSpec } from "../discover.ts";
+import { STDIO } from "../drivers.ts";
 import { portFromArgs } from "./command_line.ts";
 import { claimPort, isBindable, isListening, LOOPBACK, placeFromUrl, reservePort } from "./ports.ts";
 
 /** A port that is claimed within this host, until it is released. */
 export interface ChosenPort {
-  /** `undefined` when the plugin listens at a Unix socket that the configuration names. */
+  /** `undefined` when the plugin listens at a Unix socket that the configuration names, or nowhere. */
   readonly port: number | undefined;
   /** Whether the host chose it, so that another will do as well. */
   readonly chosen: boolean;
@@ -22,7 +23,9 @@ export interface ChosenPort {
  * @throws {PluginError} "ready.port_taken".
  */
 export async function choosePort(spec: PluginSpec): Promise<ChosenPort> {
-  if (spec.address !== undefined && spec.address.kind !== "tcp") return { port: undefined, chosen: false, release: () => {} };
+  if (spec.commType === STDIO || (spec.address !== undefined && spec.address.kind !== "tcp")) {
+    return { port: undefined, chosen: false, release: () => {} };
+  }
   const place = spec.address && placeFromUrl(spec.address.url);
   const port = spec.commPort || place?.port || portFromArgs(spec.execArgs);
   if (port === 0) return { chosen: true, ...await reservePort() };

@@ -16,7 +16,7 @@ const REFERENCE = "env://";
  * Builds a plugin's environment: an allow-list of the host's own, what the configuration adds, and what the contract says.
  * @throws {PluginError} "config.invalid" when `env` refers to a variable that is not set.
  */
-export function pluginEnvironment(spec: PluginSpec, token: string, dataDir: string | undefined): Record<string, string> {
+export function pluginEnvironment(spec: PluginSpec, token: string | undefined, dataDir: string | undefined): Record<string, string> {
   const env: Record<string, string> = {};
   // Each by its name, so that under Deno these alone need to be allowed.
   for (const name of [...inheritedNames(process.platform), ...spec.envInherit]) {
@@ -30,7 +30,7 @@ export function pluginEnvironment(spec: PluginSpec, token: string, dataDir: stri
     [VARIABLES.host]: spec.host,
     [VARIABLES.plugin]: spec.name,
     [VARIABLES.commType]: spec.commType,
-    [VARIABLES.token]: token,
+    ...(token === undefined ? {} : { [VARIABLES.token]: token }),
     [VARIABLES.maxPayload]: String(spec.maxPayloadBytes),
     ...(dataDir === undefined ? {} : { [VARIABLES.dataDir]: dataDir }),
   };

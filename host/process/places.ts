@@ -3,11 +3,11 @@
  * @module
  */
 import type { Driver } from "../../protocol/caller.ts";
-import { addressFromEndpoint, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
+import { addressFromEndpoint, type Channel, type Endpoint, endpointFromAddress, isLocal } from "../../protocol/endpoint.ts";
 import { PluginError } from "../../protocol/errors.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
 import type { PluginSpec } from "../discover.ts";
-import { DRIVERS, openSocket, SOCKET } from "../drivers.ts";
+import { DRIVERS, openSocket, SOCKET, STDIO } from "../drivers.ts";
 import { requireProtocol } from "./identify.ts";
 import { LOOPBACK } from "./ports.ts";
 
@@ -18,8 +18,16 @@ export interface Place {
   readonly openDriver: Driver;
 }
 
-/** Where it answers as the configuration says: at its address, or on a port of the loopback. */
-export function placesFromSpec(spec: PluginSpec, port: number | undefined, openDriver: Driver): readonly Place[] {
+/** What is known of where a plugin answers before it says anything. */
+export interface Known {
+  readonly port: number | undefined;
+  /** Its pipes, when these carry the calls. */
+  readonly channel: Channel | undefined;
+}
+
+/** Where it answers as the configuration says: on its pipes, at its address, or on a port of the loopback. */
+export function placesFromSpec(spec: PluginSpec, { port, channel }: Known, openDriver: Driver): readonly Place[] {
+  if (channel !== undefined) return [{ endpoint: { kind: "pipes", channel }, wire: spec.commType, openDriver }];
   const loopback = port === undefined ? [] : LOOPBACK.map((address) => tcp(address, port));
   const named = spec.attach ?? spec.address;
   return (named === undefined ? loopback : [named]).map((endpoint) => ({ endpoint, wire: spec.commType, openDriver }));
@@ -54,7 +62,7 @@ export interface WireDrivers {
 
 /** An application that brings a driver of its own for this wire alone wants that one. */
 export function mayUseSocket(spec: PluginSpec, drivers: WireDrivers): boolean {
-  return spec.socket && (drivers.openSocket !== undefined || DRIVERS.get(spec.commType) === drivers.openDriver);
+  return spec.socket && spec.commType !== STDIO && (drivers.openSocket !== undefined || DRIVERS.get(spec.commType) === drivers.openDriver);
 }
 
 function tcp(address: string, port: number): Endpoint {

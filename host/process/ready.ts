@@ -2,10 +2,11 @@
  * Stage 5, ready: takes a `RunningProcess` and where it should listen, gives a `Connection` to it once it answers.
  * @module
  */
-import type { DriverCaller } from "../../protocol/caller.ts";
+import type { DriverCaller, DriverOptions } from "../../protocol/caller.ts";
 import type { Endpoint } from "../../protocol/endpoint.ts";
 import { isPluginError } from "../../protocol/errors.ts";
 import type { ReadyLine } from "../../protocol/ready_line.ts";
+import type { Runner } from "../../protocol/server.ts";
 import { SOCKET_FEATURE } from "../../protocol/reserved.ts";
 import type { PluginSpec } from "../discover.ts";
 import { identify } from "./identify.ts";
@@ -32,6 +33,8 @@ export interface ReadyOptions extends WireDrivers {
   readonly running: RunningProcess | undefined;
   /** Where it was told to listen; `undefined` when only a ready line or `address` can tell. */
   readonly port: number | undefined;
+  /** Runs what the plugin calls over its pipes. */
+  readonly incoming?: Runner | undefined;
   /** Takes what the driver has to say. */
   readonly onNotice: (message: string) => void;
   /** The launch's secret, given to the plugin alone; without one no proof is asked for. */
@@ -82,18 +85,21 @@ class Search {
   readonly #options: ReadyOptions;
   #places: readonly Place[];
   #socket = Promise.withResolvers<Place | undefined>();
+  /** The driver of its pipes, which there is one of as long as the program runs. */
+  #onPipes: DriverCaller | undefined;
   #ended = new AbortController();
   #wake = () => {};
 
   constructor(options: ReadyOptions) {
     this.#options = options;
-    this.#places = placesFromSpec(options.spec, options.port, options.openDriver);
+    this.#places = placesFromSpec(options.spec, { port: options.port, channel: options.running?.channel }, options.openDriver);
   }
 
   /** Lets the search end; what it has opened is closed. */
   end(): void {
     this.#ended.abort();
     this.#wake();
+    void this.#onPipes?.close();
   }
 
   async run(): Promise<Connection> {
@@ -152,14 +158,15 @@ class Search {
       if (!(await isListening(address, port))) return undefined;
     }
     if (this.#ended.signal.aborted) return undefined;
-    const { spec, token, onNotice, running } = this.#options;
-    const { host, name: plugin, dialect, maxPayloadBytes, features } = spec;
-    let driver: DriverCaller | undefined;
+    const { spec, token, running } = this.#options;
+    let driver = this.#onPipes;
     try {
-      driver = await openDriver(endpoint, { host, plugin, dialect, maxPayloadBytes, features, onNotice });
+      driver ??= await openDriver(endpoint, this.#driverOptions());
+      if (endpoint.kind === "pipes") this.#onPipes = driver;
       const identity = await identify(driver, { spec, token, signal: this.#ended.signal });
       if (running?.alive !== false && !this.#ended.signal.aborted) {
-        return { endpoint, wire, driver, features: [...new Set([...identity.features, ...features])] };
+        this.#onPipes = undefined;
+        return { endpoint, wire, driver, features: [...new Set([...identity.features, ...spec.features])] };
       }
     } catch (error) {
       this.lastWrong = error;
@@ -168,8 +175,14 @@ class Search {
         throw error;
       }
     }
-    await driver?.close();
+    // Over the pipes the program may answer later, and closing them would end it.
+    if (endpoint.kind !== "pipes" || this.#ended.signal.aborted) await driver?.close();
     return undefined;
+  }
+
+  #driverOptions(): DriverOptions {
+    const { spec: { host, name: plugin, dialect, maxPayloadBytes, features }, onNotice, incoming } = this.#options;
+    return { host, plugin, dialect, maxPayloadBytes, features, onNotice, ...(incoming === undefined ? {} : { incoming }) };
   }
 
   async #pause(ms: number): Promise<void> {

@@ -5,7 +5,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { Socket } from "node:net";
 import process from "node:process";
+import type { Channel } from "../../protocol/endpoint.ts";
 import type { PluginError } from "../../protocol/errors.ts";
+import { createChannel } from "../../protocol/stdio/channel.ts";
 import { setImmediate } from "node:timers";
 import { createLineSplitter } from "../logs/lines.ts";
 import { gateArgs, NOT_RUN, OPEN, passesGate } from "./gate.ts";
@@ -33,7 +35,9 @@ export interface SpawnOptions {
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Gets every line of both pipes, from the first on. */
+  /** Whether stdin and stdout carry calls, so that stdout is no log. */
+  readonly isChannel?: boolean;
+  /** Gets every line of both pipes, or of stderr alone, from the first on. */
   readonly onLine: (stream: "stdout" | "stderr", line: string) => void;
   /** Ends the group when the host cannot. */
   readonly guardian: Guardian;
@@ -53,6 +57,8 @@ export interface RunningProcess {
   readonly failure: PluginError | undefined;
   /** What it wrote, for messages. */
   readonly tail: Tail;
+  /** Its stdin and stdout, where these carry calls. */
+  readonly channel: Channel | undefined;
   /** Ends its stdin, which asks a plugin of ours to stop. */
   closeStdin(): void;
   /** Sends a signal to the whole group; a group that is gone is not an error. */
@@ -80,7 +86,7 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
     throw await spawnError(error, options);
   }
   let wasRun = true;
-  const flush = readLines(child, (stream, line) => {
+  const flush = readLines(child, options.isChannel === true ? ["stderr"] : ["stdout", "stderr"], (stream, line) => {
     if (gated && line === NOT_RUN) wasRun = false;
     else {
       tail.add(stream, line);
@@ -100,6 +106,8 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
       ended.resolve(exit);
     });
   });
+  // Before anything is awaited: what the program says first must not be lost.
+  const channel = options.isChannel === true ? channelOf(child) : undefined;
   await spawned(child, options);
   const pid = child.pid ?? 0;
   // The kernel has the guardian's line when `add` resolves, and keeps it for the guardian even if this process is killed before the next one:
@@ -119,6 +127,7 @@ export async function spawnProcess(options: SpawnOptions): Promise<RunningProces
       return wasRun || exit === undefined ? undefined : gateError(options, exit.code, exit.stderr);
     },
     tail,
+    channel,
     closeStdin: () => child.stdin?.end(),
     signalGroup: (signal) => signalGroup(pid, signal),
     unguard: () => guardian.remove(`group ${pid}`),
@@ -185,9 +194,9 @@ function startChild({ program, args, cwd, env }: SpawnOptions, gated: boolean): 
   });
 }
 
-/** Reads both pipes; the function that it gives takes a last line without an ending for one, since a pipe that a grandchild holds never ends. */
-function readLines(child: ChildProcess, onLine: SpawnOptions["onLine"]): () => void {
-  const flushes = (["stdout", "stderr"] as const).map((stream) => {
+/** Reads its pipes; the function that it gives takes a last line without an ending for one, since a pipe that a grandchild holds never ends. */
+function readLines(child: ChildProcess, streams: readonly ("stdout" | "stderr")[], onLine: SpawnOptions["onLine"]): () => void {
+  const flushes = streams.map((stream) => {
     const lines = createLineSplitter((line) => onLine(stream, line));
     const pipe = child[stream];
     pipe?.on("data", (chunk: Uint8Array) => {
@@ -201,6 +210,11 @@ function readLines(child: ChildProcess, onLine: SpawnOptions["onLine"]): () => v
     return () => lines.end();
   });
   return () => flushes.forEach((flush) => flush());
+}
+
+function channelOf({ stdin, stdout }: ChildProcess): Channel | undefined {
+  if (stdin === null || stdout === null) return undefined;
+  return createChannel({ input: stdout, output: stdin, later: setImmediate, close: () => void stdin.end() });
 }
 
 /** Waits until the pipes have ended, for a short while; then lets go of them, so that a grandchild does not keep the application alive. */

@@ -12,12 +12,15 @@ import type { Runner, Server, Service } from "../../protocol/server.ts";
 import { VARIABLES } from "../../protocol/environment.ts";
 import type { PluginSpec } from "../discover.ts";
 import type { Guardian } from "../process/guardian.ts";
+import { STDIO } from "../drivers.ts";
 import { grantsAnything } from "./grants.ts";
 
 /** What one launch gets, and how it ends. */
 export interface Pass {
   /** What the plugin's environment has of it. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Runs the calls that the plugin makes over its own pipes; absent where it has an address to call. */
+  readonly runner?: Runner;
   /** Calls with its token are refused from now on. */
   revoke(): void;
 }
@@ -73,7 +76,8 @@ export class BackChannel {
    * Lets a launch in; `undefined` for a plugin that is granted nothing.
    * @throws {PluginError} "host.no_back_channel" when nothing can be opened.
    */
-  async issue({ name, grants }: PluginSpec): Promise<Pass | undefined> {
+  async issue({ name, commType, grants }: PluginSpec): Promise<Pass | undefined> {
+    if (commType === STDIO) return this.#overPipes(name);
     if (!grantsAnything(grants)) return undefined;
     const { rest, socket } = await (this.#opening ??= this.#open());
     const token = createToken();
@@ -90,6 +94,12 @@ export class BackChannel {
         this.#runners.delete(token);
       },
     };
+  }
+
+  /** A plugin that is called over its pipes has its way back there, and is told on each call what it is not granted. */
+  #overPipes(name: string): Pass {
+    const runner = new PassRunner(this.#options.runnerOf(name));
+    return { environment: {}, runner, revoke: () => runner.revoked = true };
   }
 
   async close(): Promise<void> {

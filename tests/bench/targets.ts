@@ -37,6 +37,7 @@ const PROMISES: readonly Promised[] = [
   { wire: "socket", against: REFERENCE, payloads: SMALL, atMost: 0.8, atLeast: 5 },
   { wire: "socket", against: REFERENCE, payloads: ["1 MiB"], atMost: 1 },
   { wire: "socket", against: "floor", payloads: SMALL, atMost: 1.3, atLeast: 0.6 },
+  { wire: "stdio", against: "floor", payloads: ["16 B"], atMost: 1.3 },
   { wire: "rest", against: "floor", payloads: SMALL, atMost: 1.25, atLeast: 0.8 },
   { wire: "rest-hex", against: "floor", payloads: SMALL, atMost: 1.25, atLeast: 0.8 },
   { wire: "rest-hex", lane: "plugin", against: "floor", payloads: SMALL, atMost: 1.25, atLeast: 0.8 },

@@ -13,13 +13,14 @@ import { openHttpFloor } from "./floor/http_client.ts";
 import { HTTP_FORMS } from "./floor/http_forms.ts";
 import { openQuickFloor } from "./floor/quick_http.ts";
 import { openSocketFloor } from "./floor/socket.ts";
+import { openStdioFloor } from "./floor/stdio.ts";
 import type { Lane } from "./lane.ts";
 
 /** The name of a wire as the table shows it: `rest` carries raw bytes, as between our own two sides; `rest-hex` JSON with hex. */
-export type WireName = "socket" | "rest" | "rest-hex" | "connect" | "grpc";
+export type WireName = "socket" | "stdio" | "rest" | "rest-hex" | "connect" | "grpc";
 
 /** The wires in the order of the table. */
-export const WIRES: readonly WireName[] = ["socket", "rest", "rest-hex", "connect", "grpc"];
+export const WIRES: readonly WireName[] = ["socket", "stdio", "rest", "rest-hex", "connect", "grpc"];
 
 /** Whether polyplug's own plugin is called; `rest-hex` is a plain plugin in another language's place: the floor's own server. */
 export function isOurPlugin(wire: WireName): boolean {
@@ -40,6 +41,7 @@ export function pluginOf(wire: WireName): Record<string, unknown> {
 /** Starts the floor's server on this runtime and connects its client; `quick` asks for the runtime's own HTTP. */
 export async function openFloor(wire: WireName, quick = false): Promise<Lane> {
   const program = typescriptPlugin("tests/bench/floor/main.ts", ["--wire", wire, ...(quick ? ["--quick"] : [])]);
+  if (wire === "stdio") return await openStdioFloor(start(program));
   return await openOther(program, (line) => line, async (address) => {
     if (wire === "socket") return await openSocketFloor(address);
     const form = HTTP_FORMS.get(wire);
@@ -58,12 +60,11 @@ export async function openForeignHost(wire: WireName): Promise<Lane> {
 
 /** Starts a program and connects to the address that it prints. */
 async function openOther(
-  { exec, exec_args }: Record<string, unknown>,
+  program: Record<string, unknown>,
   addressOf: (line: string) => string | undefined,
   connect: (address: string) => Promise<Lane>,
 ): Promise<Lane> {
-  const env = { ...process.env, POLYPLUG_PROTOCOL: "1" };
-  const child = spawn(exec as string, exec_args as string[], { stdio: ["pipe", "pipe", "inherit"], env });
+  const child = start(program);
   const address = await firstOf(child.stdout, addressOf);
   const { call, close } = await connect(address);
   return {
@@ -76,6 +77,11 @@ async function openOther(
       await close();
     },
   };
+}
+
+function start({ exec, exec_args }: Record<string, unknown>) {
+  const env = { ...process.env, POLYPLUG_PROTOCOL: "1" };
+  return spawn(exec as string, exec_args as string[], { stdio: ["pipe", "pipe", "inherit"], env });
 }
 
 async function firstOf(stream: Readable, addressOf: (line: string) => string | undefined): Promise<string> {

@@ -148,6 +148,23 @@ test("B12: conform --at --type socket checks a socket that listens, with its tok
   }
 });
 
+test("D15: conform checks a plugin over stdio, and --at cannot be stdio", python, async () => {
+  await withFolder(async (folder) => {
+    const config = await writeConfig(folder, { a: { ...pythonPlugin("examples/stdio/plugin.py"), comm_type: "stdio" } });
+    const { code, stdout, stderr } = await cli(["conform", "a", "--config", config]);
+    assert.deepEqual([code, stderr], [0, ""], stdout);
+    assert.match(stdout, /over stdio, level "core"$/m);
+    assert.match(stdout, /^ok +7 +stdin\.end /m);
+    const called = await cli(["exec", "a", "hello.echo", "over pipes", "--config", config]);
+    assert.deepEqual([called.code, called.stdout], [0, "over pipes"]);
+  });
+  for (const words of [["conform"], ["ping"], ["exec", "hello.echo"]]) {
+    const { code, stderr } = await cli([...words, "--at", "http://127.0.0.1:9", "--type", "stdio"]);
+    assert.equal(code, 2);
+    assert.match(stderr, /^error\[cli\.usage\]: --at cannot be used with --type stdio\n {2}hint: .*its pipes/);
+  }
+});
+
 test('B12: comm_type = "socket" is an error that says what to write, for conform too', async () => {
   await withFolder(async (folder) => {
     const config = await writeConfig(folder, { a: { ...typescriptPlugin("tests/fixtures/workbench.ts"), comm_type: "socket" } });
@@ -156,7 +173,7 @@ test('B12: comm_type = "socket" is an error that says what to write, for conform
       assert.equal(code, 1);
       assert.match(
         stderr,
-        /^error\[caller\.unknown_comm_type\]: .*there are: rest, grpc, connect\n {2}hint: Write what everyone else speaks/,
+        /^error\[caller\.unknown_comm_type\]: .*there are: rest, grpc, connect, stdio\n {2}hint: Write what everyone else speaks/,
       );
     }
   });

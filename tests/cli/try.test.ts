@@ -220,5 +220,5 @@ test(
 
 test("B12: try --type socket is wrong usage: what is configured is what everyone else speaks", async () => {
   const { code, stderr } = await cli(["try", "--type", "socket", "--", "python3"]);
-  assert.deepEqual([code, stderr.split("\n")[0]], [2, 'error[cli.usage]: --type is one of rest, grpc, connect, not "socket"']);
+  assert.deepEqual([code, stderr.split("\n")[0]], [2, 'error[cli.usage]: --type is one of rest, grpc, connect, stdio, not "socket"']);
 });

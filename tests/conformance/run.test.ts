@@ -18,7 +18,10 @@ for (const address of ["", "127.0.0.1:80", "https://127.0.0.1", "http://127.0.0.
 
 test("B3: a wire that is not known is a RangeError that says which there are", async () => {
   const target = JSON.parse('{"address":"http://127.0.0.1:80","commType":"nano"}');
-  await assert.rejects(conform(target), { name: "RangeError", message: 'commType must be one of rest, grpc, connect, socket, not "nano"' });
+  await assert.rejects(conform(target), {
+    name: "RangeError",
+    message: 'commType must be one of rest, grpc, connect, stdio, socket, not "nano"',
+  });
 });
 
 test("B3: where nobody listens ping has failed, and the rest is skipped for it", async () => {

@@ -16,7 +16,7 @@ const lively = typescriptPlugin("tests/fixtures/lively.ts");
 const plain = pythonPlugin("tests/fixtures/process/plain.py");
 const early = pythonPlugin("tests/fixtures/process/early_exit.py", ["3"]);
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C17: ${wire}: the host, its plugin and the part of it that is down`, async () => {
     await withFolder(async (folder) => {
       const a = { ...lively, ...keysOf(wire), config: { health: { db: "down", web: null } } };

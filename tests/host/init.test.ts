@@ -13,7 +13,7 @@ const skip = languageSkip("python");
 const lively = typescriptPlugin("tests/fixtures/lively.ts");
 const plain = pythonPlugin("tests/fixtures/process/plain.py");
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C7: ${wire}: each process is initialised once, with the config, before the first call`, async () => {
     const config = { lang: "es", none: "\u0000 ÿ", deep: { list: [1, 2.5, true] } };
     await withHost({ lively: { ...lively, ...keysOf(wire), config } }, async (host) => {
@@ -123,7 +123,7 @@ test(
   },
 );
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C7: ${wire}: a config of exactly max_payload is given, one byte more is config.invalid, which tells both`, async () => {
     const [fits, larger] = [10_000, 10_001].map((length) => "é".repeat(length / 2) + (length % 2 === 0 ? "" : "x"));
     const plugin = { ...lively, ...keysOf(wire), max_payload: 10_000 };

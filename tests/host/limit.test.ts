@@ -39,7 +39,7 @@ async function seen(handle: PluginHandle): Promise<{ readonly begun: readonly st
 
 const numbers = (count: number) => Array.from({ length: count }, (_, number) => String(number));
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C21: ${wire}: max_concurrent = 2: of twenty calls never three run at once, each in its turn`, async () => {
     await withHost({ counts: { ...counts, ...keysOf(wire), max_concurrent: 2 } }, async (host) => {
       const handle = host.get("counts");

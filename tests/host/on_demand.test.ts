@@ -15,7 +15,7 @@ const lively = { ...typescriptPlugin("tests/fixtures/lively.ts"), daemon: false,
 const plain = { ...pythonPlugin("tests/fixtures/process/plain.py"), daemon: false, idle_time: 0.4 };
 
 const plugins = [
-  ...["rest", "grpc", "connect", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
+  ...["rest", "grpc", "connect", "stdio", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
   ["a plain Python plugin", plain, "test.pid", skip] as const,
 ];
 
@@ -85,7 +85,7 @@ test("C15: a plugin that is called now and then is kept", async () => {
   });
 });
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C15: ${wire}: calls that come just as it goes idle are all answered, none of them sent again`, async () => {
     await withHost({ lively: { ...lively, ...keysOf(wire), idle_time: 0.04 } }, async (host, marker) => {
       const handle = host.get("lively");

@@ -110,7 +110,7 @@ test("C22: where no record can be written nothing is sent, and once it can, call
   });
 });
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C22: ${wire}: a new process that answers alike takes over, and got each recorded call once`, async () => {
     await withLively(keysOf(wire), async ({ host, handle, table, folder, file }) => {
       const notes = join(folder, "notes");

@@ -113,7 +113,7 @@ for (const [title, keys, code] of bad) {
   });
 }
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C13: ${wire}: ten reloads under load fail no call, and each runs once`, async () => {
     await withFile({ hello: { ...lively, socket: false, ...keysOf(wire) } }, async ({ host, folder }) => {
       const handle = host.get("hello");

@@ -11,7 +11,7 @@ import type { storage } from "../fixtures/storage.ts";
 
 const plugin = typescriptPlugin("tests/fixtures/storage.ts");
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`D6: over ${wire}: one process offers store.* and filter.*: two typed facades over one handle, and supports()`, async () => {
     await withHost({ storage: { ...plugin, ...keysOf(wire) } }, async (host) => {
       const handle = host.get("storage");

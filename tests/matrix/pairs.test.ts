@@ -10,7 +10,7 @@ import { conform } from "../../host/conform/conform.ts";
 import type { Host } from "../../host/mod.ts";
 import { bytes, keysOf, RUNTIME, RUNTIMES, text, typescriptPlugin, withHost } from "../support.ts";
 
-const WIRES = ["rest", "grpc", "connect", "socket"] as const;
+const WIRES = ["rest", "grpc", "connect", "stdio", "socket"] as const;
 
 /** What an application does with a plugin. */
 async function useIt(host: Host): Promise<void> {

@@ -43,6 +43,7 @@ const TYPED: Readonly<Record<string, Typed>> = {
     says: /^FAIL +3 +exec\.echo/m,
     code: 1,
   },
+  "types NAME": { args: () => ["types", "upper"], says: /text\.upper/ },
   "try -- deno run -A plugin.ts": {
     args: () => ["try", "--", RUNTIME, ...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "plugin.ts"],
     says: /^HELLO$/m,

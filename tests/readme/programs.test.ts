@@ -32,7 +32,7 @@ const RUN = {
     "// sells.ts",
     "deno run",
   ],
-  "protocol/README.md": ["# back.py", "curl http", "curl -H 'content-type: application/json' -d '{}'"],
+  "protocol/README.md": ['→ {"jsonrpc"', 'echo \'{"jsonrpc"', "# back.py", "curl http", "curl -H 'content-type: application/json' -d '{}'"],
 };
 
 test("README: every code block is one that a test runs", async () => {
@@ -95,6 +95,26 @@ test("D1: protocol/README: Python calls the host and another plugin in 15 lines 
       assert.equal(text(answer), '{"value":null}UP');
     });
   });
+});
+
+test("D15: protocol/README: what goes over stdio, and the plugin that is called by hand", async () => {
+  const transcript = (await blockOf("protocol/README.md", '→ {"jsonrpc"')).trimEnd().split("\n");
+  const [sent, answered] = ["→ ", "← "].map((mark) =>
+    transcript.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length))
+  );
+  const python = execFile("python3", [pathOf("examples/stdio/plugin.py")]);
+  const ended = new Promise((resolve) => python.once("close", resolve));
+  let printed = "";
+  python.stdout?.on("data", (chunk) => printed += chunk);
+  python.stdin?.end(`${sent?.join("\n")}\n`);
+  await ended;
+  assert.deepEqual(printed.trimEnd().split("\n").map((line) => JSON.parse(line)), answered?.map((line) => JSON.parse(line)));
+  const typed = await blockOf("protocol/README.md", 'echo \'{"jsonrpc"');
+  const { stdout } = await promisify(execFile)("sh", ["-c", typed], { cwd: ROOT });
+  assert.equal(
+    text(new Uint8Array(JSON.parse(stdout).result.response.match(/../g).map((pair: string) => Number.parseInt(pair, 16)))),
+    "Hello, world!",
+  );
 });
 
 /** What it writes has braces and percent signs, which loggers may take for places to fill. */

@@ -14,6 +14,7 @@ process.stdout.write(`${await serve()}\n`);
 /** What the wire does not need is not loaded: the time from start to first answer is measured with this program too. */
 async function serve(): Promise<string> {
   if (values.wire === "socket") return await (await import("./socket.ts")).serveSocketFloor();
+  if (values.wire === "stdio") return (await import("./stdio.ts")).serveStdioFloor();
   if (values.wire === "grpc") return await (await import("./grpc.ts")).serveGrpcFloor(port);
   const form = (await import("./http_forms.ts")).HTTP_FORMS.get(values.wire);
   if (form === undefined) throw new TypeError(`--wire ${values.wire} has no floor`);

@@ -127,7 +127,7 @@ net = ["localhost"]
 
 [plugins.attached]
 attach = "unix:/run/attached.sock"
-comm_type = "stdio"
+comm_type = "connect"
 
 [events]
 durable = ["item.#"]

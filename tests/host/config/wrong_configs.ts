@@ -105,6 +105,11 @@ export const WRONG: readonly Wrong[] = [
     findings: [["plugins.a.attach", "must be an http URL"], ["plugins.b.attach", "must be an http URL"]],
   },
   {
+    title: "an address for what has none",
+    toml: `${a}comm_type = "stdio"\naddress = "http://127.0.0.1:1"\n[plugins.b]\nattach = "unix:/b"\ncomm_type = "stdio"`,
+    findings: [["plugins.a.address", 'comm_type = "stdio"'], ["plugins.b.attach", 'comm_type = "stdio"']],
+  },
+  {
     title: "an environment that is no table of strings",
     toml: `${a}env = { PORT = 80, OK = "yes" }\n[plugins.b]\nexec = "./b"\nenv = ["A=1"]`,
     findings: [["plugins.a.env.PORT", "must be a string, not 80"], ["plugins.b.env", 'must be a table of strings, not ["A=1"]']],

@@ -7,7 +7,7 @@ import type { Host } from "../../../host/mod.ts";
 import { bytes, keysOf, pythonPlugin, text, typescriptPlugin } from "../../support.ts";
 
 /** The wires on which events go. */
-export const WIRES = ["rest", "grpc", "connect", "socket"] as const;
+export const WIRES = ["rest", "grpc", "connect", "stdio", "socket"] as const;
 
 /** An event as tests/fixtures/listens.ts has heard it. */
 export interface Heard {

@@ -54,7 +54,7 @@ test("C10: zombies do not count: a group in which nobody else is left needs no f
   }, { onLog: (record) => void logs.push(record) });
 });
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C10: ${wire}: calls that are open at stop() finish within the grace, those that do not are lost`, async () => {
     const lagMs = await measureLagMs();
     const stop = { shutdown: 1.2, stdin: 0.2, term: 0.2 };

@@ -8,7 +8,7 @@ import { test } from "node:test";
 import type { Host, PluginLog } from "../../../host/mod.ts";
 import { bytes, keysOf, text, typescriptPlugin, withHost } from "../../support.ts";
 
-const WIRES = ["rest", "grpc", "connect", "socket"];
+const WIRES = ["rest", "grpc", "connect", "stdio", "socket"];
 const json = (value: unknown) => bytes(JSON.stringify(value));
 const agent = (keys: Record<string, unknown> = {}) => ({ ...typescriptPlugin("tests/fixtures/agent.ts"), ...keys });
 

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import type { Host } from "../../../host/mod.ts";
 import { bytes, keysOf, pythonPlugin, text, typescriptPlugin, withHost } from "../../support.ts";
 
-const WIRES = ["rest", "grpc", "connect", "socket"];
+const WIRES = ["rest", "grpc", "connect", "stdio", "socket"];
 const json = (value: unknown) => bytes(JSON.stringify(value));
 const GRANTS = { services: ["bounce.*", "kv.*"], plugins: { a: ["agent.#"], b: ["agent.#"], c: ["agent.#"] } };
 const agent = (keys: Record<string, unknown> = {}) => ({ ...typescriptPlugin("tests/fixtures/agent.ts"), grants: GRANTS, ...keys });

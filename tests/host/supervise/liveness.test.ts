@@ -53,7 +53,7 @@ async function untilReadyAgain(handle: PluginHandle): Promise<readonly PluginSta
 }
 
 const silenced = [
-  ...["rest", "grpc", "connect", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
+  ...["rest", "grpc", "connect", "stdio", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
   ["a plain Python plugin", pythonPlugin("tests/fixtures/process/plain.py"), "test.pid", skip],
 ] as const;
 

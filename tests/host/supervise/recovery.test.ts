@@ -25,7 +25,7 @@ async function kill(pid: number, handle: PluginHandle): Promise<AsyncIterator<Pl
 }
 
 const plugins: readonly (readonly [title: string, plugin: Record<string, unknown>, command: string, skip: string | false])[] = [
-  ...["rest", "grpc", "connect", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
+  ...["rest", "grpc", "connect", "stdio", "socket"].map((wire) => [wire, { ...lively, ...keysOf(wire) }, "lively.pid", false] as const),
   ["a Python plugin that knows nothing of polyplug", pythonPlugin("tests/fixtures/process/plain.py"), "test.pid", languageSkip("python")],
 ];
 
@@ -178,7 +178,7 @@ test("C4: after too many ends calls are host.crashed at once, telling the last o
   });
 });
 
-for (const wire of ["rest", "grpc", "connect", "socket"]) {
+for (const wire of ["rest", "grpc", "connect", "stdio", "socket"]) {
   test(`C5: ${wire}: a call to a plugin that somebody else has told to end waits for the next process, and runs once`, async () => {
     await withFolder(async (folder) => {
       await withHost({ lively: { ...lively, ...keysOf(wire) } }, async (host) => {

@@ -41,7 +41,7 @@ async function endOf(handle: PluginHandle, requestId: string): Promise<string> {
   }
 }
 
-for (const wire of ["grpc", "connect", "socket"]) {
+for (const wire of ["grpc", "connect", "stdio", "socket"]) {
   test(`A9: ${wire}: ping(), exec(), info() and supports(); the state, and another process after a stop and an exit`, async () => {
     await withWorkbench(wire, async (handle, host) => {
       assert.equal(await handle.ping(), "pong");
