@@ -53,6 +53,7 @@ export {
   type Settings,
   type StartOptions,
   type StopOptions,
+  type StreamSchemas,
   type SubscribeOptions,
   type SubscriberStatus,
   type SuperviseOptions,

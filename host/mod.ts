@@ -20,7 +20,16 @@ export type { PluginStatus } from "./status.ts";
 export type { AttemptOptions, Bytes, Caller, CallOptions, Driver, DriverCaller, DriverOptions, Identity } from "../protocol/caller.ts";
 export type { Channel, Endpoint } from "../protocol/endpoint.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
-export { type Codec, type Command, command, type InferInput, type InferOutput, type Schema, type Schemas } from "../protocol/command.ts";
+export {
+  type Codec,
+  type Command,
+  command,
+  type InferInput,
+  type InferOutput,
+  type Schema,
+  type Schemas,
+  type StreamSchemas,
+} from "../protocol/command.ts";
 export type { PluginEvent } from "../protocol/event.ts";
 export type {
   Awaitable,

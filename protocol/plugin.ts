@@ -38,8 +38,11 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 /** What is wrong with each part of a plugin, by the part's name; `null` for a part that is well. */
 export type Health = Readonly<Record<string, string | null>>;
 
-/** Answers a command: bytes in, bytes out. A thrown error reaches the caller with its `code` and `message`. */
-export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array>;
+/**
+ * Answers a command: bytes in, bytes out, or parts of bytes, an async generator's for example, which is asked for the next part when the
+ * caller is. A thrown error reaches the caller with its `code` and `message`. A stream answers `stream` alone; bytes are one part there.
+ */
+export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** Handlers by command name. */
 export type Commands = Readonly<Record<string, RawHandler | Command>>;
@@ -114,10 +117,15 @@ export function infoFromPlugin(plugin: Plugin): PluginInfo {
     name: plugin.name,
     version: plugin.version,
     ...(plugin.description === undefined ? {} : { description: plugin.description }),
-    commands: Object.keys(plugin.commands).sort().map((name) => ({ name })),
+    commands: Object.entries(plugin.commands).map(commandInfo).sort((a, b) => a.name < b.name ? -1 : 1),
     subscribes: Object.keys(plugin.on ?? {}).sort(),
     ...(plugin.tick === undefined ? {} : { tickMs: plugin.tick.everyMs }),
     hosts: plugin.hosts ?? [],
     ...(plugin.api === undefined ? {} : { api: plugin.api }),
   };
+}
+
+/** Of what is a bare function nobody knows whether it answers with a stream. */
+function commandInfo([name, given]: [string, RawHandler | Command]): CommandInfo {
+  return { name, ...(typeof given !== "function" && "part" in given.schemas ? { stream: true } : {}) };
 }

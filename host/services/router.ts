@@ -2,14 +2,15 @@
  * Where calls of plugins go: takes one that came in over the back-channel, gives it to a service of the host or to another plugin.
  * @module
  */
-import type { Bytes } from "../../protocol/caller.ts";
+import type { AttemptOptions, Bytes } from "../../protocol/caller.ts";
 import { createServiceDispatcher, type Dispatcher, type DispatchRequest } from "../../protocol/dispatch.ts";
 import { isPluginError, PluginError, refusal } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
 import type { Outside } from "../../protocol/outward.ts";
 import type { Commands } from "../../protocol/plugin.ts";
 import type { Runner } from "../../protocol/server.ts";
-import type { PluginCaller } from "../call.ts";
+import type { ForwardOptions } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { Grants } from "../discover.ts";
 import type { LogSink } from "../logs/record.ts";
 import { abortSignalOf } from "./abort_signal.ts";
@@ -69,17 +70,35 @@ export class Router {
   /** What runs the calls of one plugin. */
   runnerOf(plugin: string): Runner {
     const refused = (error: PluginError) => this.#refusals.add(plugin, error);
+    const fail = (error: unknown): never => {
+      if (isPluginError(error) && REFUSALS.has(error.code)) refused(error);
+      throw error;
+    };
     return {
       exec: (request) => {
         const from = { ...plainRequest(request), from: plugin };
-        const answer = request.target === undefined ? this.#serveGranted(from) : this.#forwardGranted(from, request.target);
-        return answer.catch((error) => {
-          if (isPluginError(error) && REFUSALS.has(error.code)) refused(error);
-          throw error;
-        });
+        return (request.target === undefined ? this.#serveGranted(from) : this.#forwardGranted(from, request.target)).catch(fail);
       },
+      stream: (request) => this.#streamGranted({ ...plainRequest(request), from: plugin }, fail),
       refused,
     };
+  }
+
+  /** What is granted is asked when the first part is. */
+  async *#streamGranted(request: DispatchRequest, fail: (error: unknown) => never): AsyncGenerator<Bytes, void, void> {
+    try {
+      const { from, target, requestId } = request;
+      if (target === undefined) {
+        this.#requireService(request);
+        yield* this.#serviceOf(request).stream(withinService(request));
+        return;
+      }
+      this.#requirePlugin(request, target);
+      const pass = (first: () => Promise<IteratorResult<Bytes, unknown>>) => this.#starting.pass({ from, target, requestId }, first);
+      yield* passed(this.#forwardStream(request, target), pass);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** A call without a right token. */
@@ -88,65 +107,100 @@ export class Router {
   }
 
   async #serveGranted(request: DispatchRequest): Promise<Bytes> {
-    const { from, command } = request;
-    if (!allowsService(this.#plugins.grantsOf(from), command)) throw notGranted(from, `the service "${command}"`, "services");
+    this.#requireService(request);
     return await this.#serve(request);
   }
 
+  #requireService({ from, command }: DispatchRequest): void {
+    if (!allowsService(this.#plugins.grantsOf(from), command)) throw notGranted(from, `the service "${command}"`, "services");
+  }
+
   async #serve(request: DispatchRequest): Promise<Bytes> {
-    const dot = request.command.indexOf(".");
-    const service = this.#services.get(request.command.slice(0, dot));
-    if (service !== undefined) return await service.exec({ ...request, command: request.command.slice(dot + 1), target: undefined });
+    return await this.#serviceOf(request).exec(withinService(request));
+  }
+
+  #serviceOf({ command }: DispatchRequest): Dispatcher {
+    const service = this.#services.get(command.slice(0, command.indexOf(".")));
+    if (service !== undefined) return service;
     const known = [...this.#services.keys()].sort().join(", ");
-    throw refusal("exec.unknown_command", `The host has no service for "${request.command}"; it has: ${known}`);
+    throw refusal("exec.unknown_command", `The host has no service for "${command}"; it has: ${known}`);
   }
 
   async #forwardGranted(request: DispatchRequest, target: string): Promise<Bytes> {
-    const { from, command, requestId } = request;
-    if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) {
-      throw notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`);
-    }
+    const { from, requestId } = request;
+    this.#requirePlugin(request, target);
     return await this.#starting.pass({ from, target, requestId }, () => this.#forward(request, target));
   }
 
-  async #forward(
-    { from, command, payload, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest,
-    target: string,
-  ): Promise<Bytes> {
+  #requirePlugin({ from, command }: DispatchRequest, target: string): void {
+    if (allowsPlugin(this.#plugins.grantsOf(from), target, command)) return;
+    throw notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`);
+  }
+
+  async #forward(request: DispatchRequest, target: string): Promise<Bytes> {
+    const options = this.#optionsOf(request, target);
+    return await this.#plugins.callerOf(target).exec(request.command, request.payload, options);
+  }
+
+  #forwardStream(request: DispatchRequest, target: string): AsyncIterable<Bytes> {
+    const options = this.#optionsOf(request, target);
+    return this.#plugins.callerOf(target).stream(request.command, request.payload, options);
+  }
+
+  /** How a call goes on to another plugin. */
+  #optionsOf({ from, command, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest, target: string): ForwardOptions {
     if (hops >= MOST_HOPS) {
       const message = `The call "${command}" of plugin "${target}" has gone through ${hops} plugins already`;
       throw new PluginError("host.cycle", message, { plugin: target, hint: "Look for plugins that call one another in a circle" });
     }
-    return await this.#plugins.callerOf(target).exec(command, payload, {
+    return {
       ...(from === this.#host ? {} : { from }),
       hops: hops + 1,
       requestId,
       signal: abortSignalOf(signal),
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    };
   }
 
   /** What the application's own services call: everything, since it is the application that wrote them. */
   get #outside(): Outside {
     return {
       ping: () => Promise.resolve("pong"),
-      exec: (command, payload = new Uint8Array(0), options = {}) => {
-        const { target, requestId = "", traceparent, hops = 0, timeoutMs, signal = new AbortController().signal } = options;
-        const given = {
-          command,
-          payload: new Uint8Array(payload),
-          requestId,
-          traceparent,
-          hops,
-          timeoutMs,
-          signal,
-          from: this.#host,
-          target,
-        };
-        return target === undefined ? this.#serve(given) : this.#forward(given, target);
+      exec: (command, payload, options = {}) => {
+        const given = this.#ownRequest(command, payload, options);
+        return given.target === undefined ? this.#serve(given) : this.#forward(given, given.target);
+      },
+      stream: (command, payload, options = {}) => {
+        const given = this.#ownRequest(command, payload, options);
+        if (given.target !== undefined) return this.#forwardStream(given, given.target);
+        return this.#serviceOf(given).stream(withinService(given));
       },
     };
+  }
+
+  #ownRequest(command: string, payload: Uint8Array = new Uint8Array(0), options: AttemptOptions): DispatchRequest {
+    const { target, requestId = "", traceparent, hops = 0, timeoutMs, signal = new AbortController().signal } = options;
+    const from = this.#host;
+    return { command, payload: new Uint8Array(payload), requestId, traceparent, hops, timeoutMs, signal, from, target };
+  }
+}
+
+/** The same, as the service has its commands. */
+function withinService(request: DispatchRequest): DispatchRequest {
+  return { ...request, command: request.command.slice(request.command.indexOf(".") + 1), target: undefined };
+}
+
+/** A stream whose first part is asked for by `pass`. */
+async function* passed(
+  stream: AsyncIterable<Bytes>,
+  pass: (first: () => Promise<IteratorResult<Bytes, unknown>>) => Promise<IteratorResult<Bytes, unknown>>,
+): AsyncGenerator<Bytes, void, void> {
+  const parts = stream[Symbol.asyncIterator]();
+  try {
+    for (let next = await pass(() => parts.next()); next.done !== true; next = await parts.next()) yield next.value;
+  } finally {
+    await parts.return?.();
   }
 }
 

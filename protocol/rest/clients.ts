@@ -30,6 +30,8 @@ export interface HttpAnswer {
   headers(): Headers;
   /** Reads the body; `undefined` when it has more than `cap` bytes, and then the connection is closed. */
   read(cap: number): Promise<Bytes | undefined>;
+  /** The body as it comes, which is read only as it is asked for; who leaves it closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** An HTTP client that keeps connections and never sends a request twice. */
@@ -74,6 +76,7 @@ async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClient> {
         status: statusCode,
         header: (name) => single(received[name]),
         headers: () => webHeaders(received),
+        body: stream,
         read: async (cap) => {
           const length = Number(single(received["content-length"]) ?? Number.NaN);
           return length <= cap ? await stream.bytes() as Bytes : await readCapped(stream, length, cap);
@@ -96,6 +99,7 @@ function webHeaders(received: Readonly<Record<string, string | string[] | undefi
 function openNodeClient(endpoint: HttpEndpoint): HttpClient {
   const agent = new Agent({ keepAlive: true });
   const open = new Set<ClientRequest>();
+  const heard = new WeakSet<object>();
   const place = endpoint.kind === "unix"
     ? { socketPath: endpoint.path, headers: { host: "localhost" } }
     : { hostname: endpoint.url.hostname.replace(/^\[|\]$/g, ""), port: endpoint.url.port, headers: { host: endpoint.url.host } };
@@ -109,12 +113,17 @@ function openNodeClient(endpoint: HttpEndpoint): HttpClient {
       // once() takes its own listener off at the response; a bad body in the same packet would then be an uncaught error.
       let broken: Error | undefined;
       outgoing.on("error", (error) => broken ??= error);
+      // Nobody else hears of a socket whose request is given up when its answer has just been read to its end: a stream's may be.
+      outgoing.once("socket", (socket) => {
+        if (!heard.has(socket)) heard.add(socket.on("error", () => {}));
+      });
       const [answer] = await once(outgoing.end(body), "response") as [IncomingMessage];
       answer.on("error", () => {});
       return {
         status: answer.statusCode ?? 0,
         header: (name) => single(answer.headers[name]),
         headers: () => webHeaders(answer.headers),
+        body: answer,
         read: (cap) =>
           readCapped(answer, Number(answer.headers["content-length"] ?? Number.NaN), cap).catch((error) => {
             throw broken ?? error;

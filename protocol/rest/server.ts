@@ -6,13 +6,16 @@ import process from "node:process";
 import { type Context, Hono } from "hono";
 import type { Bytes } from "../caller.ts";
 import type { ConnectHandler } from "../connect/server.ts";
+import type { DispatchRequest } from "../dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
 import { checkOrigin, checkPayload, type HeaderOf } from "../guard.ts";
 import { HEADERS, requestFromHeaders, timeoutFromHeader } from "../headers.ts";
 import { encodeHex } from "../hex.ts";
+import { STREAM_PATH } from "../grpc/wire.ts";
 import { identityHeaders, pathFromListen, type Runner, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
-import { readBody } from "./body.ts";
+import { readBody, streamFrom } from "./body.ts";
+import { encodeStream, NDJSON_TYPE, STREAM_STATUS } from "./stream.ts";
 import {
   decodeExecRequest,
   encodeAnswer,
@@ -82,11 +85,18 @@ export function createRestApp(options: ServerOptions, Answer: AnswerClass): Hono
     return new Answer(encodeAnswer("pong"), { status: PING_STATUS, headers });
   });
   app.post("/exec", async (c) => await answerExec(c, options, Answer));
-  if (options.isHost === true) app.post("/plugins/:name/exec", async (c) => await answerExec(c, options, Answer));
+  app.post("/stream", async (c) => await answerStream(c, options));
+  if (options.isHost === true) {
+    app.post("/plugins/:name/exec", async (c) => await answerExec(c, options, Answer));
+    app.post("/plugins/:name/stream", async (c) => await answerStream(c, options));
+  }
   app.all("/ping", (c) => errorResponse(notFound(`${c.req.method} /ping: ping is a GET`), 405));
   app.all("/exec", (c) => errorResponse(notFound(`${c.req.method} /exec: exec is a POST`), 405));
-  app.all("/plugin.Plugin/*", connectRoute(options, Answer));
-  app.notFound((c) => errorResponse(notFound(`There is no ${c.req.path}; there are GET /ping and POST /exec`)));
+  app.all("/stream", (c) => errorResponse(notFound(`${c.req.method} /stream: stream is a POST`), 405));
+  const connect = connectRoute(options, Answer);
+  app.all("/plugin.Plugin/*", connect);
+  app.all(STREAM_PATH, connect);
+  app.notFound((c) => errorResponse(notFound(`There is no ${c.req.path}; there are GET /ping, POST /exec and POST /stream`)));
   app.onError((error) => errorResponse(isPluginError(error) ? error : refusal("exec.failed", messageOf(error))));
   return app;
 }
@@ -101,17 +111,40 @@ function connectRoute(options: ServerOptions, Answer: AnswerClass): (c: Context)
 }
 
 async function answerExec(c: Context, options: ServerOptions, Answer: AnswerClass): Promise<Response> {
+  const { runner, request, raw } = await readRequest(c, options, c.req.raw.signal);
+  const bytes = await runner.exec(request);
+  const headers = { "content-type": raw ? RAW_TYPE : JSON_TYPE, ...lastHeaders(options) };
+  return new Answer(raw ? bytes : encodeAnswer(encodeHex(bytes)), { status: EXEC_STATUS, headers });
+}
+
+/** What fails before the first part has the status of its error. */
+async function answerStream(c: Context, options: ServerOptions): Promise<Response> {
+  const left = new AbortController();
+  const { runner, request } = await readRequest(c, options, AbortSignal.any([c.req.raw.signal, left.signal]));
+  const parts = runner.stream(request)[Symbol.asyncIterator]();
+  const lines = encodeStream(await parts.next(), parts);
+  const headers = { "content-type": NDJSON_TYPE, ...lastHeaders(options) };
+  return new Response(streamFrom(lines, () => left.abort()), { status: STREAM_STATUS, headers });
+}
+
+/** A stopping server waits for its connections, so the last answer on each says that it is the last. */
+function lastHeaders({ draining }: ServerOptions): Record<string, string> {
+  return draining ? { connection: "close" } : {};
+}
+
+async function readRequest(c: Context, options: ServerOptions, signal: AbortSignal): Promise<ReadRequest> {
   const header: HeaderOf = (name) => c.req.header(name);
   const runner = options.admit(header);
   const raw = isRaw(c.req.header("content-type") ?? null);
   const call = await readCall(c, { raw, limit: options.maxPayloadBytes, runner });
   const timeoutMs = timeoutFromHeader(header(HEADERS.timeoutMs));
-  const target = c.req.param("name");
-  const bytes = await runner.exec(requestFromHeaders(header, { ...call, target, signal: c.req.raw.signal, timeoutMs }));
-  const type = raw ? RAW_TYPE : JSON_TYPE;
-  // A stopping server waits for its connections, so the last answer on each says that it is the last.
-  const last: Record<string, string> = options.draining ? { connection: "close" } : {};
-  return new Answer(raw ? bytes : encodeAnswer(encodeHex(bytes)), { status: EXEC_STATUS, headers: { "content-type": type, ...last } });
+  return { runner, raw, request: requestFromHeaders(header, { ...call, target: c.req.param("name"), signal, timeoutMs }) };
+}
+
+interface ReadRequest {
+  readonly runner: Runner;
+  readonly raw: boolean;
+  readonly request: DispatchRequest;
 }
 
 interface CallReader {
