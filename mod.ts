@@ -58,6 +58,7 @@ export {
   type Settings,
   type StartOptions,
   type StopOptions,
+  type StreamSchemas,
   type SubscribeOptions,
   type SubscriberStatus,
   type SuperviseOptions,

@@ -1,11 +1,11 @@
 /**
- * One call: takes a `Slot`, gives a `Caller` with a deadline on every call, and sends again only what is known not to have run.
+ * One call: takes a `Slot`, gives an answer within its deadline, and sends again only what is known not to have run.
  *
  * Everything that an application calls passes here, so this is written to cost little: no timer is armed twice, and nothing is awaited
  * that is there already.
  * @module
  */
-import type { AttemptOptions, Bytes, Caller, CallOptions, DriverCaller } from "../protocol/caller.ts";
+import type { AttemptOptions, CallOptions, DriverCaller } from "../protocol/caller.ts";
 import type { Cancellation } from "../protocol/dispatch.ts";
 import { isPluginError, type PluginError } from "../protocol/errors.ts";
 import { PendingCall, requireHeaders, requireTimeout } from "../protocol/pending_call.ts";
@@ -18,43 +18,35 @@ import { hasExited, mayRetry } from "./retry.ts";
 import type { Slot } from "./slot.ts";
 
 /** Sends a call once, on the driver of a launch. */
-type Send<T> = (driver: DriverCaller, options: AttemptOptions) => Promise<T>;
+export type Send<T> = (driver: DriverCaller, options: AttemptOptions, launch: Launch) => Promise<T>;
 
 /** A call that the host makes for one of its plugins says so. */
-export interface ForwardOptions extends Omit<CallOptions, "signal"> {
-  /** What the wire of the plugin has that asks for the call. */
-  readonly signal?: Cancellation;
+export interface Passage {
   readonly from?: string;
   readonly hops?: number;
 }
 
-/** What calls one plugin, for the application or for another plugin. */
-export interface PluginCaller extends Caller {
-  exec(command: string, payload?: Uint8Array, options?: ForwardOptions): Promise<Bytes>;
+/** A call of the application, or one for a plugin. */
+export interface ForwardOptions extends Omit<CallOptions, "signal">, Passage {
+  /** What the wire of the plugin has that asks for the call; nobody else listens to it. */
+  readonly signal?: Cancellation;
 }
 
-/** Makes the caller of one plugin. */
-export function createCaller(plugin: string, slot: Slot): PluginCaller {
-  const target = { plugin, slot };
-  return {
-    ping: (options = NO_OPTIONS) => new Call("ping", options, target, sendPing).promise,
-    exec: (command, payload, options = NO_OPTIONS): Promise<Bytes> => {
-      const send: Send<Bytes> = (driver, attemptOptions) => driver.exec(command, payload, attemptOptions);
-      return new Call(command, options, target, send).promise;
-    },
-  };
-}
-
-const NO_OPTIONS: CallOptions = {};
 const sendPing: Send<"pong"> = (driver, options) => driver.ping(options);
 
-interface Target {
+/** Makes a ping. */
+export function createPing(options: CallOptions, target: Target): Call<"pong"> {
+  return new Call("ping", options, target, sendPing);
+}
+
+/** What is called. */
+export interface Target {
   readonly plugin: string;
   readonly slot: Slot;
 }
 
 /** A call from when it is made until it has settled. */
-class Call<T> extends PendingCall<T> implements Waiter {
+export class Call<T> extends PendingCall<T> implements Waiter {
   readonly #what: string;
   readonly #options: ForwardOptions;
   readonly #target: Target;
@@ -87,6 +79,16 @@ class Call<T> extends PendingCall<T> implements Waiter {
     else this.#enter();
   }
 
+  /** The launch that it was sent to last. */
+  get launch(): Launch | undefined {
+    return this.#launch;
+  }
+
+  /** What it waits for at most, checked. */
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
   /** Its turn has come. */
   admit(): void {
     this.#try();
@@ -105,7 +107,20 @@ class Call<T> extends PendingCall<T> implements Waiter {
 
   override giveUp(error: PluginError): void {
     super.giveUp(error);
-    this.#place?.leave(); // After the plugin has been told, so that it can make room first.
+    this.leave(); // After the plugin has been told, so that it can make room first.
+  }
+
+  /** Lets another call run. */
+  leave(): void {
+    this.#place?.leave();
+  }
+
+  /** Its answer is there. */
+  protected answered(value: T, launch: Launch): void {
+    launch.calls.end(true);
+    if (this.settled) return;
+    this.leave();
+    this.resolve(value);
   }
 
   /** Waits for its turn; the framework's own calls need none. */
@@ -132,21 +147,17 @@ class Call<T> extends PendingCall<T> implements Waiter {
     if (this.settled) return;
     this.#launch = launch;
     this.#answers = launch.calls.answers;
-    this.#sent(launch.calls.begin()).then((value) => {
-      launch.calls.end(true);
-      if (this.settled) return;
-      this.#place?.leave();
-      this.resolve(value);
-    }, (error) => {
+    this.#sent(launch).then((value) => this.answered(value, launch), (error) => {
       launch.calls.end(isPluginError(error) && error.origin === "plugin");
       this.#onFailure(error);
     });
   }
 
   /** A driver of the application's own may throw before it returns. */
-  #sent(driver: DriverCaller): Promise<T> {
+  #sent(launch: Launch): Promise<T> {
+    const driver = launch.calls.begin();
     try {
-      return this.#send(driver, this.#optionsFor(driver));
+      return this.#send(driver, this.#optionsFor(driver), launch);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -175,7 +186,7 @@ class Call<T> extends PendingCall<T> implements Waiter {
   }
 
   #fail(error: unknown): void {
-    this.#place?.leave();
+    this.leave();
     this.reject(isLateAnswer(error, this.#endsAt) ? timeoutError(this.#name, this.#target.plugin, this.#timeoutMs) : error);
   }
 

@@ -4,6 +4,7 @@
  */
 import type { Bytes, Caller, CallOptions } from "../protocol/caller.ts";
 import { PluginError } from "../protocol/errors.ts";
+import { failedStream } from "../protocol/part_reader.ts";
 import type { PluginInfo } from "../protocol/plugin.ts";
 import { INFO, sendingProblem } from "../protocol/reserved.ts";
 import type { Slot } from "./slot.ts";
@@ -51,6 +52,14 @@ export function createHandle(name: string, slot: Slot, caller: Caller): PluginHa
         return caller.exec(command, payload, options);
       } catch (error) {
         return Promise.reject(error);
+      }
+    },
+    stream: (command: string, payload?: Uint8Array, options?: CallOptions): AsyncIterable<Bytes> => {
+      try {
+        requireCall(command, payload);
+        return caller.stream(command, payload, options);
+      } catch (error) {
+        return failedStream(error);
       }
     },
     info,

@@ -213,6 +213,10 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
   });
   const stop = (graceMs: number): Promise<void> => {
     if (graceMs === 0 && stopping !== undefined) running.signalGroup("SIGKILL"); // Whoever waited gently waits no longer.
+    // A stream that has no end would hold up the plugin's own.
+    if (stopping === undefined) {
+      void letFinish(Promise.race([calls.allAnswered(), exited]), spec.stop.shutdownMs).then(() => calls.cutStreams());
+    }
     return stopping ??= stopProcess(running, { times: spec.stop, graceMs, ask: askToEnd }).then(async () => void await exited);
   };
   return {
@@ -227,6 +231,7 @@ function createLaunch(spec: PluginSpec, running: RunningProcess, connection: Con
     ask: (command, options) => driver.exec(command, undefined, options),
     retire: async () => {
       await letFinish(Promise.race([calls.allAnswered(), exited]), spec.timeoutMs);
+      calls.cutStreams();
       await stop(Infinity);
     },
     stop,

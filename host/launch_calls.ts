@@ -9,6 +9,7 @@ import { createOpenCalls } from "../protocol/open_calls.ts";
 export class LaunchCalls {
   readonly #driver: DriverCaller;
   readonly #open = createOpenCalls();
+  readonly #streams = new Set<() => void>();
   #begun = 0;
   #answers = 0;
 
@@ -36,7 +37,27 @@ export class LaunchCalls {
 
   end(answered: boolean): void {
     this.#open.end();
-    if (answered) this.#answers += 1;
+    if (answered) this.heard();
+  }
+
+  /** A part of a stream has come, which is as much a sign of life. */
+  heard(): void {
+    this.#answers += 1;
+  }
+
+  /** A stream has begun; `cut` ends it. */
+  hold(cut: () => void): void {
+    this.#streams.add(cut);
+  }
+
+  /** It has ended. */
+  letGo(cut: () => void): void {
+    this.#streams.delete(cut);
+  }
+
+  /** Ends every stream that is still open, so that their handlers are told before the process is. */
+  cutStreams(): void {
+    for (const cut of this.#streams) cut();
   }
 
   /** Resolves when no call is open. */

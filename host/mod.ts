@@ -23,7 +23,16 @@ export type { Channel, Endpoint } from "../protocol/endpoint.ts";
 export type { Cancellation, DispatchRequest } from "../protocol/dispatch.ts";
 export type { Runner } from "../protocol/server.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "../protocol/errors.ts";
-export { type Codec, type Command, command, type InferInput, type InferOutput, type Schema, type Schemas } from "../protocol/command.ts";
+export {
+  type Codec,
+  type Command,
+  command,
+  type InferInput,
+  type InferOutput,
+  type Schema,
+  type Schemas,
+  type StreamSchemas,
+} from "../protocol/command.ts";
 export type { PluginEvent } from "../protocol/event.ts";
 export type {
   Awaitable,

@@ -41,7 +41,7 @@ export function outcomeFromError({ code, origin, message }: PluginError): Outcom
 /**
  * A caller that writes each `exec` with its answer or error at the end of a file, which is made when there is none. Its lines stand in
  * the order in which the calls ended. A call ends when its line has been written: so nothing is to be closed, nothing is lost, and no more
- * waits in memory than the calls that are open. The file holds what was sent and answered, whatever that is, and is its owner's alone.
+ * waits in memory than the calls that are open. Streams pass through and are not recorded. The file holds what was sent and answered, whatever that is, and is its owner's alone.
  *
  * @example
  * ```ts
@@ -71,6 +71,7 @@ export function recorded(caller: Caller, file: string | URL): Caller {
         throw error;
       }
     },
+    stream: (command, payload, options) => caller.stream(command, payload, options),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Commands } from "../protocol/plugin.ts";
 import { bounded } from "./bounded.ts";
 import type { PluginSpec } from "./discover.ts";
 import { DRIVERS, preloadDriver } from "./drivers.ts";
-import { createCaller } from "./call.ts";
+import { createCaller } from "./plugin_caller.ts";
 import type { EventBus } from "./events/bus.ts";
 import { createHandle, type PluginHandle } from "./handle.ts";
 import { healthOfHost } from "./health.ts";

@@ -6,6 +6,7 @@ import type { DriverCaller, DriverOptions } from "../protocol/caller.ts";
 import { endpointFromAddress } from "../protocol/endpoint.ts";
 import { PluginError } from "../protocol/errors.ts";
 import type { Outside } from "../protocol/outward.ts";
+import { failedStream } from "../protocol/part_reader.ts";
 
 /** Where the host is. */
 export interface WayBack {
@@ -24,7 +25,7 @@ export interface OpenOutside extends Outside {
 
 /** Makes it; `name` is what the plugin is called in the host's configuration. */
 export function createOutside(name: string, way: WayBack | undefined, maxPayloadBytes: number): OpenOutside {
-  if (way === undefined) return { ping: refuse, exec: refuse, close: () => Promise.resolve() };
+  if (way === undefined) return { ping: refuse, exec: refuse, stream: () => failedStream(noWay()), close: () => Promise.resolve() };
   const options = { host: name, plugin: "host", dialect: undefined, maxPayloadBytes, isHost: true, features: ["raw"] };
   let opening: Promise<DriverCaller> | undefined;
   let driver: DriverCaller | undefined;
@@ -34,6 +35,10 @@ export function createOutside(name: string, way: WayBack | undefined, maxPayload
     ping: (given) => driver === undefined ? open().then((opened) => opened.ping(given)) : driver.ping(given),
     exec: (command, payload, given) =>
       driver === undefined ? open().then((opened) => opened.exec(command, payload, given)) : driver.exec(command, payload, given),
+    async *stream(command, payload, given) {
+      const opened = driver ?? await open();
+      if (opened.stream !== undefined) yield* opened.stream(command, payload, given);
+    },
     close: async () => await (await opening)?.close(),
   };
 }
@@ -49,7 +54,11 @@ async function openDriver({ url, socket, token }: WayBack, options: DriverOption
 }
 
 function refuse(): Promise<never> {
+  return Promise.reject(noWay());
+}
+
+function noWay(): PluginError {
   const message = "This plugin has no way back to its host, since the host's configuration grants it nothing";
   const hint = "Add [plugins.NAME.grants] to it, with services, publish or plugins";
-  return Promise.reject(new PluginError("exec.not_granted", message, { hint }));
+  return new PluginError("exec.not_granted", message, { hint });
 }

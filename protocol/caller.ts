@@ -20,7 +20,10 @@ export type Dialect = "seed" | "goplugin-1";
 
 /** Options of one call. */
 export interface CallOptions {
-  /** Milliseconds for the whole call: waiting for a start and every try. Default: the plugin's `timeout`, else 30 000. `Infinity` for none. */
+  /**
+   * Milliseconds for the whole call: waiting for a start and every try. Default: the plugin's `timeout`, else 30 000. `Infinity` for none.
+   * Of a stream it is the time until its first part, and then the longest that each further part may take once it is asked for.
+   */
   readonly timeoutMs?: number;
   /** Ends the call at once with `caller.aborted`; the plugin's handler sees its own signal fire. */
   readonly signal?: AbortSignal;
@@ -55,6 +58,14 @@ export interface Caller {
    * @throws {PluginError} `caller.…` when the call did not get through, `exec.…` or the plugin's own code when the plugin refused it.
    */
   exec(command: string, payload?: Uint8Array, options?: CallOptions): Promise<Bytes>;
+  /**
+   * Runs one command whose answer comes in parts. Each loop over it is a call of its own, which is sent when the first part is asked for;
+   * who does not ask for more holds the other side up. Leaving the loop ends the call, and the handler is told.
+   * What fails is thrown by the loop, after the parts that came before; a stream that is cut is `caller.lost`, never a short answer. It is
+   * sent again only before its first part.
+   * @throws {PluginError} as `exec`, and `caller.unsupported` where the other side has no streams.
+   */
+  stream(command: string, payload?: Uint8Array, options?: CallOptions): AsyncIterable<Bytes>;
 }
 
 /** What a driver needs to know about the connection it opens. */
@@ -87,14 +98,22 @@ export interface Identity {
   readonly protocol?: number;
 }
 
-/** A `Caller` over one connection to one process. A custom driver may leave out `identify` and `trust`: then the plugin is a plain one. */
-export interface DriverCaller extends Caller {
+/**
+ * A `Caller` over one connection to one process. A custom driver may leave out `identify` and `trust`: then the plugin is a plain one; and
+ * `stream`, which is then refused.
+ */
+export interface DriverCaller extends Omit<Caller, "stream"> {
   /** Whether it wants `onGiveUp` instead of a signal, which costs more than all else of a call on a quick wire. */
   readonly takesGiveUp?: boolean;
   /** As `Caller.ping`, told which try it is. */
   ping(options?: AttemptOptions): Promise<"pong">;
   /** As `Caller.exec`, told which try it is and how much time is left. Never sends a call twice. */
   exec(command: string, payload?: Uint8Array, options?: AttemptOptions): Promise<Bytes>;
+  /**
+   * As `Caller.stream`, told which try it is. Always given a signal, never `onGiveUp`: when it fires, the part that is waited for ends with
+   * its reason, and the other side is told.
+   */
+  stream?(command: string, payload?: Uint8Array, options?: AttemptOptions): AsyncIterable<Bytes>;
   /** One ping that also reads who answers; proves knowledge of the token when a nonce is given. */
   identify?(nonce: string | undefined, options?: CallOptions): Promise<Identity>;
   /** Called once after a right proof: later calls carry the token. */

@@ -34,8 +34,20 @@ export interface Schemas {
   readonly codec?: Codec;
 }
 
+/** What a command takes that answers with a stream, and what each part of that is. */
+export interface StreamSchemas {
+  /** What it does, one line for people. */
+  readonly description?: string;
+  /** Of what the caller sends. */
+  readonly input: Schema;
+  /** Of each part that the handler gives. */
+  readonly part: Schema;
+  /** How both cross the wire. Default: JSON. */
+  readonly codec?: Codec;
+}
+
 /** A command with schemas, as `command()` makes it. */
-export interface Command<S extends Schemas = Schemas> {
+export interface Command<S extends Schemas | StreamSchemas = Schemas | StreamSchemas> {
   /** What it takes and gives. */
   readonly schemas: S;
   /** Runs the handler on input that has passed its schema; the type hides the handler's, so that inference stays simple. */
@@ -57,8 +69,14 @@ export interface Command<S extends Schemas = Schemas> {
 export function command<S extends Schemas>(
   schemas: S,
   handler: (input: InferOutput<S["input"]>, ctx: PluginContext) => Awaitable<InferInput<S["output"]>>,
-): Command<S> {
-  return { schemas, run: (input, ctx) => handler(input as InferOutput<S["input"]>, ctx) };
+): Command<S>;
+/** Makes a typed command that answers with a stream, from an async generator for example. */
+export function command<S extends StreamSchemas>(
+  schemas: S,
+  handler: (input: InferOutput<S["input"]>, ctx: PluginContext) => AsyncIterable<InferInput<S["part"]>>,
+): Command<S>;
+export function command(schemas: Schemas | StreamSchemas, handler: (input: unknown, ctx: PluginContext) => unknown): Command {
+  return { schemas, run: handler };
 }
 
 /** JSON; no bytes stand for nothing at all. */
@@ -72,6 +90,14 @@ export function handlerFrom(given: RawHandler | Command): RawHandler {
   if (typeof given === "function") return given;
   const { schemas } = given;
   const { encode } = schemas.codec ?? JSON_CODEC;
+  if ("part" in schemas) {
+    return async function* (payload, ctx) {
+      for await (const part of given.run(await readInput(schemas, payload), ctx) as AsyncIterable<unknown>) {
+        await requireOutput(schemas.part, part);
+        yield encode(part);
+      }
+    };
+  }
   return async (payload, ctx) => {
     const result = await given.run(await readInput(schemas, payload), ctx);
     await requireOutput(schemas.output, result);
@@ -79,7 +105,7 @@ export function handlerFrom(given: RawHandler | Command): RawHandler {
   };
 }
 
-async function readInput({ input, codec = JSON_CODEC }: Schemas, payload: Bytes): Promise<unknown> {
+async function readInput({ input, codec = JSON_CODEC }: Schemas | StreamSchemas, payload: Bytes): Promise<unknown> {
   const value = decode(codec, payload);
   const checked = await input["~standard"].validate(value);
   if (checked.issues === undefined) return checked.value;

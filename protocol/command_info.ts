@@ -9,8 +9,10 @@ import type { CommandInfo, RawHandler } from "./plugin.ts";
 /** Describes a command. One whose bytes are no JSON has no schemas, since a reader of them would send JSON. */
 export async function commandInfo(name: string, given: RawHandler | Command | undefined): Promise<CommandInfo> {
   if (given === undefined || typeof given === "function") return { name };
-  const { description, input, output, codec } = given.schemas;
-  const told = { name, ...(description === undefined ? {} : { description }) };
+  const { schemas } = given;
+  const { description, input, codec } = schemas;
+  const [output, stream] = "part" in schemas ? [schemas.part, { stream: true }] : [schemas.output, {}];
+  const told = { name, ...(description === undefined ? {} : { description }), ...stream };
   if (codec !== undefined) return told;
   return { ...told, ...await described("input", input), ...await described("output", output) };
 }

@@ -11,6 +11,7 @@ import type { Commands, Plugin, PluginContext, RawHandler } from "./plugin.ts";
 import { FEATURES } from "./reserved.ts";
 import { reservedHandlers, takesEvents } from "./reserved_handlers.ts";
 import { cancelled, Run, type Surroundings } from "./run.ts";
+import { StreamRun } from "./stream_run.ts";
 
 /** One call as a wire's server has decoded it. */
 export interface DispatchRequest {
@@ -52,11 +53,17 @@ export interface Dispatcher {
    * `exec.failed`, or the handler's own code.
    */
   exec(request: DispatchRequest): Promise<Bytes>;
+  /**
+   * Runs one command for its parts, from when the first one is asked for until it ends, or is left. A handler that answers with bytes gives
+   * one part. While a part is waited for, the request's signal ends it, as it ends a call.
+   * @throws {PluginError} from its parts, as `exec`.
+   */
+  stream(request: DispatchRequest): AsyncIterable<Bytes>;
   /** What the plugin knows of the framework's commands, sorted. */
   readonly features: readonly string[];
   /** Whether new calls are refused. */
   readonly draining: boolean;
-  /** Refuses new calls from now on and resolves when the open ones have been answered or given up. */
+  /** Refuses new calls from now on and resolves when the open ones, streams included, have been answered or given up. */
   drain(): Promise<void>;
 }
 
@@ -97,13 +104,18 @@ function dispatcherOf({ name, commands, own, features, surroundings }: Dispatche
   const handlers = new Map<string, RawHandler>([...written, ...own]);
   const open = createOpenCalls();
   let draining = false;
+  /** The handler of a call, or why it is not run. */
+  const find = (request: DispatchRequest): RawHandler | PluginError => {
+    const handler = handlers.get(request.command);
+    if (handler === undefined) return unknownCommand(name, commands, request.command);
+    if (draining) return refusal("exec.unavailable", `${name} is stopping; the call was not run`);
+    return request.signal.aborted ? cancelled(request) : handler;
+  };
   return {
     features,
     exec(request) {
-      const handler = handlers.get(request.command);
-      if (handler === undefined) return Promise.reject(unknownCommand(name, commands, request.command));
-      if (draining) return Promise.reject(refusal("exec.unavailable", `${name} is stopping; the call was not run`));
-      if (request.signal.aborted) return Promise.reject(cancelled(request));
+      const handler = find(request);
+      if (typeof handler !== "function") return Promise.reject(handler);
       const run = new Run(request, surroundings);
       const answer = run.start(handler);
       // What is there already needs neither a deadline nor anybody to wait.
@@ -113,6 +125,16 @@ function dispatcherOf({ name, commands, own, features, surroundings }: Dispatche
       const end = () => open.end();
       call.then(end, end); // And not finally(), after which the answer would be handed on later than a stop that waited for it.
       return call;
+    },
+    async *stream(request) {
+      const handler = find(request);
+      if (typeof handler !== "function") throw handler;
+      open.begin();
+      try {
+        yield* new StreamRun(request, surroundings, handler);
+      } finally {
+        open.end();
+      }
     },
     get draining() {
       return draining;

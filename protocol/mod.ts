@@ -8,6 +8,15 @@ export type { Channel, Endpoint } from "./endpoint.ts";
 export type { Cancellation, DispatchRequest } from "./dispatch.ts";
 export type { Runner } from "./server.ts";
 export { isPluginError, PluginError, type PluginErrorOptions } from "./errors.ts";
-export { type Codec, type Command, command, type InferInput, type InferOutput, type Schema, type Schemas } from "./command.ts";
+export {
+  type Codec,
+  type Command,
+  command,
+  type InferInput,
+  type InferOutput,
+  type Schema,
+  type Schemas,
+  type StreamSchemas,
+} from "./command.ts";
 export type { PluginEvent } from "./event.ts";
 export type { Awaitable, CommandInfo, Commands, Health, LogLevel, Plugin, PluginContext, PluginInfo, RawHandler } from "./plugin.ts";

@@ -44,8 +44,11 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 /** What is wrong with each part of a plugin, by the part's name; `null` for a part that is well. */
 export type Health = Readonly<Record<string, string | null>>;
 
-/** Answers a command: bytes in, bytes out. A thrown error reaches the caller with its `code` and `message`. */
-export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array>;
+/**
+ * Answers a command: bytes in, bytes out, or parts of bytes, an async generator's for example, which is asked for the next part when the
+ * caller is. A thrown error reaches the caller with its `code` and `message`. A stream answers `stream` alone; bytes are one part there.
+ */
+export type RawHandler = (payload: Bytes, ctx: PluginContext) => Awaitable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** Handlers by command name. */
 export type Commands = Readonly<Record<string, RawHandler | Command>>;

@@ -24,7 +24,10 @@ export const HEALTH = "polyplug.health";
 export const PUBLISH = "events.publish";
 
 /** What our own plugins know beyond ping and exec; one that can tell its health says `health` too, one that listens to events `event`. */
-export const FEATURES: readonly string[] = ["cancel", "info", "init", "raw", "shutdown"];
+export const FEATURES: readonly string[] = ["cancel", "info", "init", "raw", "shutdown", "stream"];
+
+/** That commands may answer with a stream. */
+export const STREAM_FEATURE = "stream";
 
 /** That the ready line offers the framed socket. */
 export const SOCKET_FEATURE = "socket";

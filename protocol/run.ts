@@ -7,7 +7,7 @@ import { expireAfter, type Expiring } from "./deadlines.ts";
 import type { DispatchRequest } from "./dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "./errors.ts";
 import { encodeHex } from "./hex.ts";
-import { createOutwardCaller, type Outside, type OutwardCall } from "./outward.ts";
+import { createOutwardCaller, type Outside } from "./outward.ts";
 import { codeFromPlugin } from "./peer_error.ts";
 import { PUBLISH } from "./reserved.ts";
 import type { LogLevel, PluginContext, RawHandler } from "./plugin.ts";
@@ -24,16 +24,22 @@ export interface Surroundings {
   readonly log: PluginContext["log"];
 }
 
+/** What a handler has called, which ends with its run. */
+export interface Outgoing {
+  /** Nobody waits for the run any more. */
+  abandon(cause: PluginError): void;
+}
+
 /** One call of a handler until it answers, its deadline passes, or nobody waits any more; it cannot be forced to end, only told. */
 export class Run implements Expiring {
   readonly request: DispatchRequest;
   readonly surroundings: Surroundings;
-  #outward: Set<OutwardCall<unknown>> | undefined;
+  #outward: Set<Outgoing> | undefined;
   readonly #endsAt: number;
   #isOpen = true;
   #controller: AbortController | undefined;
   #gaveUp: PluginError | undefined;
-  #reject!: (error: PluginError) => void;
+  #reject: (error: PluginError) => void = () => {};
 
   constructor(request: DispatchRequest, surroundings: Surroundings) {
     this.request = request;
@@ -65,20 +71,26 @@ export class Run implements Expiring {
    * @throws {PluginError} what the handler throws before it has returned.
    */
   start(handler: RawHandler): Bytes | Promise<Bytes> {
-    const { command, payload } = this.request;
+    const { command } = this.request;
     try {
-      const result: unknown = handler(payload, new Context(this));
+      const result = this.call(handler);
       if (result instanceof Uint8Array) {
         this.#isOpen = false;
         return result as Bytes;
       }
-      return Promise.resolve(result).then((bytes) => requireBytes(command, bytes), (error) => Promise.reject(this.#errorFrom(error)));
+      return Promise.resolve(result).then((bytes) => requireBytes(command, bytes), (error) => Promise.reject(this.errorFrom(error)));
     } catch (error) {
-      return Promise.reject(this.#errorFrom(error));
+      return Promise.reject(this.errorFrom(error));
     }
   }
 
-  #errorFrom(error: unknown): PluginError {
+  /** What the handler gives, whatever that is. */
+  protected call(handler: RawHandler): unknown {
+    return handler(this.request.payload, new Context(this));
+  }
+
+  /** What it threw, as the caller may see it. */
+  protected errorFrom(error: unknown): PluginError {
     return this.surroundings.isHost === true && isPluginError(error) ? error : handlerError(error);
   }
 
@@ -88,10 +100,10 @@ export class Run implements Expiring {
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       const deadline = timeoutMs === undefined ? undefined : expireAfter(timeoutMs, this);
-      const cancel = () => this.#giveUp(cancelled(this.request));
+      const cancel = () => this.giveUp(cancelled(this.request));
       signal.addEventListener("abort", cancel, { once: true });
       const finish = () => {
-        this.#isOpen = false;
+        this.close();
         deadline?.cancel();
         signal.removeEventListener("abort", cancel);
       };
@@ -100,27 +112,33 @@ export class Run implements Expiring {
   }
 
   /** Ends this call with the run, if it has not ended before. */
-  keep(call: OutwardCall<unknown>): void {
+  keep(call: Outgoing): void {
     this.#outward ??= new Set();
     this.#outward.add(call);
   }
 
   /** The call has ended. */
-  letGo(call: OutwardCall<unknown>): void {
+  letGo(call: Outgoing): void {
     this.#outward?.delete(call);
   }
 
   /** The deadline has passed. */
   expire(): void {
     const { command, timeoutMs } = this.request;
-    this.#giveUp(refusal("exec.timeout", `"${command}" did not answer within ${timeoutMs} ms`));
+    this.giveUp(refusal("exec.timeout", `"${command}" did not answer within ${timeoutMs} ms`));
   }
 
-  #giveUp(error: PluginError): void {
+  /** It has ended. */
+  protected close(): void {
+    this.#isOpen = false;
+  }
+
+  /** Nobody waits any more. */
+  protected giveUp(error: PluginError): void {
     this.#gaveUp = error;
     this.#reject(error);
     this.#controller?.abort(error);
-    this.#isOpen = false;
+    this.close();
     for (const call of this.#outward ?? []) call.abandon(error);
   }
 }
@@ -173,7 +191,18 @@ class Context implements PluginContext {
 
 function requireBytes(command: string, result: unknown): Bytes {
   if (result instanceof Uint8Array) return result as Bytes;
-  throw refusal("exec.failed", `The handler of "${command}" returned ${result === null ? "null" : typeof result}, not a Uint8Array`);
+  if (isAsyncIterable(result)) throw refusal("exec.bad_request", `"${command}" answers with a stream: call it with stream(), not exec()`);
+  throw notBytes(command, "returned", result);
+}
+
+/** Whether something gives parts. */
+export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
+  return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
+}
+
+/** The failure of a handler that gives something else than bytes. */
+export function notBytes(command: string, did: "returned" | "yielded", value: unknown): PluginError {
+  return refusal("exec.failed", `The handler of "${command}" ${did} ${value === null ? "null" : typeof value}, not a Uint8Array`);
 }
 
 /** The refusal of a call that nobody waits for. */

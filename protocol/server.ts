@@ -12,6 +12,8 @@ import { formatIdentity, HEADERS } from "./headers.ts";
 export interface Runner {
   /** Runs one command. */
   exec(request: DispatchRequest): Promise<Bytes>;
+  /** Runs one command for its parts; who leaves them lets the request's signal fire first. */
+  stream(request: DispatchRequest): AsyncIterable<Bytes>;
   /** Hears of a call that could not be read. */
   refused?(error: PluginError): void;
 }

@@ -1,5 +1,5 @@
 /**
- * `polyplug exec`: takes a plugin or an address, a command and a payload, gives the answer's bytes.
+ * `polyplug exec`: takes a plugin or an address, a command and a payload, gives the answer's bytes, or its parts as they come.
  * @module
  */
 import type { Bytes } from "../../protocol/caller.ts";
@@ -16,6 +16,8 @@ import { visibleBytes, visibleJson } from "../visible.ts";
 export interface ExecOptions extends AtOptions, Omit<PayloadOptions, "text"> {
   /** How the answer is written; default: its bytes. */
   readonly as?: string;
+  /** Whether the answer comes in parts. */
+  readonly stream?: boolean;
 }
 
 /** Runs one command and writes its answer. */
@@ -23,6 +25,12 @@ export async function exec(context: CliContext, args: readonly string[], options
   const { plugin, command, text } = readArguments(args, options);
   const payload = await readPayload(context, { text, file: options.file, hex: options.hex });
   const { signal } = context.interrupt;
+  if (options.stream === true) {
+    const write = (stream: AsyncIterable<Bytes>) => writeParts(context, stream, options.as);
+    if (plugin !== undefined) await withHost(context, (host) => write(host.get(plugin).stream(command, payload, { signal })));
+    else await withCaller(context, options, ({ driver, options: call }) => write(driver.stream?.(command, payload, call) ?? noStreams()));
+    return EXIT.done;
+  }
   const bytes = plugin === undefined
     ? await withCaller(context, options, ({ driver, options: call }) => driver.exec(command, payload, call))
     : await withHost(context, (host) => host.get(plugin).exec(command, payload, { signal }));
@@ -49,13 +57,29 @@ function readArguments(args: readonly string[], options: ExecOptions): Arguments
   return { plugin, command, text };
 }
 
-function write(context: CliContext, command: string, bytes: Bytes, as: string | undefined): void {
+function noStreams(): never {
+  throw new PluginError("caller.unsupported", "This wire has no streams", { hint: "Leave --stream out" });
+}
+
+/** Each part as an answer is written, with --json on a line of its own; the next one is read once it was taken. */
+async function writeParts(context: CliContext, stream: AsyncIterable<Bytes>, as: string | undefined): Promise<void> {
   const { stdout } = context.io;
-  if (context.options.json === true) return answer(context, { command, ...describe(bytes) }, () => []);
-  if (as === "hex") stdout.write(`${encodeHex(bytes)}\n`);
-  else if (as === "json") stdout.write(`${jsonFrom(bytes)}\n`);
-  else if (stdout.isTTY === true) stdout.write(`${visibleBytes(bytes).replace(/\n$/, "")}\n`);
-  else stdout.write(bytes);
+  for await (const part of stream) {
+    const chunk = context.options.json === true ? `${visibleJson(JSON.stringify(describe(part)))}\n` : chunkFrom(context, part, as);
+    await new Promise<void>((resolve) => stdout.write(chunk, resolve) === false || resolve());
+  }
+}
+
+function write(context: CliContext, command: string, bytes: Bytes, as: string | undefined): void {
+  if (context.options.json === true) answer(context, { command, ...describe(bytes) }, () => []);
+  else context.io.stdout.write(chunkFrom(context, bytes, as));
+}
+
+/** The bytes as they are, but to a person, or as a form that was asked for. */
+function chunkFrom({ io }: CliContext, bytes: Bytes, as: string | undefined): string | Uint8Array {
+  if (as === "hex") return `${encodeHex(bytes)}\n`;
+  if (as === "json") return `${jsonFrom(bytes)}\n`;
+  return io.stdout.isTTY === true ? `${visibleBytes(bytes).replace(/\n$/, "")}\n` : bytes;
 }
 
 /** The bytes as hex, and as text where they are text. */

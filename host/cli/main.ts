@@ -108,6 +108,7 @@ function addCommands(program: Command, start: (run: Run) => Promise<void>): void
     .option("--file <file>", "the payload is this file; PAYLOAD - is stdin")
     .option("--hex <hex>", "the payload is these bytes")
     .option("--as <form>", "write the answer as hex or json; default: its bytes")
+    .option("--stream", "the answer comes in parts: write each as it comes")
     .action((args: string[], options: ExecOptions) => start(async (context) => (await import("./exec.ts")).exec(context, args, options)));
   add("run [name...]", "start plugins, watch over them and show what they write, until Ctrl-C; SIGHUP reloads what was configured anew")
     .option("--watch", "reload a plugin when its files or its table are saved; its checksum is not applied then")

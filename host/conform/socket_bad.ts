@@ -73,7 +73,7 @@ export const BAD_FRAME_CHECKS: readonly Check<SocketPeer>[] = [
     advice:
       "End the connection at a frame of a kind that no host sends, with an error of id 0: one that is passed over lets both sides go on with different ideas of what was said",
     run: ({ peer }) =>
-      endEach(peer, [0, KINDS.result, 11, 255].map((kind) => ({ says: `a frame of kind ${kind}`, pieces: [frame(kind, 1)] }))),
+      endEach(peer, [0, KINDS.result, 12, 255].map((kind) => ({ says: `a frame of kind ${kind}`, pieces: [frame(kind, 1)] }))),
   },
   {
     ...FULL,

@@ -6,7 +6,7 @@ import type { Bytes } from "../../protocol/caller.ts";
 import { isPluginError, messageOf } from "../../protocol/errors.ts";
 import { encodeEvent } from "../../protocol/event.ts";
 import { EVENT } from "../../protocol/reserved.ts";
-import type { PluginCaller } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { PublishedEvent } from "./published.ts";
 import type { Waiting } from "./queue.ts";
 

@@ -4,7 +4,7 @@
  * Of one publisher and topic one is on its way at a time. While the plugin does not run nothing is sent, and no try is counted.
  * @module
  */
-import type { PluginCaller } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { PluginSpec } from "../discover.ts";
 import type { Clock } from "../supervise/clock.ts";
 import { Backlog } from "./backlog.ts";

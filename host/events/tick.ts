@@ -4,7 +4,7 @@
  */
 import { MAX_TIMER_MS } from "../../protocol/deadlines.ts";
 import { createRequestId } from "../../protocol/request_id.ts";
-import type { PluginCaller } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { PluginSpec } from "../discover.ts";
 import type { Clock } from "../supervise/clock.ts";
 import { sendEvent } from "./delivery.ts";

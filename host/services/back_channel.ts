@@ -7,6 +7,7 @@ import type { Bytes } from "../../protocol/caller.ts";
 import type { DispatchRequest } from "../../protocol/dispatch.ts";
 import { PluginError, refusal } from "../../protocol/errors.ts";
 import { HEADERS } from "../../protocol/headers.ts";
+import { failedStream } from "../../protocol/part_reader.ts";
 import { createToken } from "../../protocol/proof.ts";
 import type { Runner, Server, Service } from "../../protocol/server.ts";
 import { VARIABLES } from "../../protocol/environment.ts";
@@ -63,7 +64,7 @@ export class BackChannel {
     };
     this.#service = {
       isHost: true,
-      features: ["cancel", "raw"],
+      features: ["cancel", "raw", "stream"],
       draining: false,
       maxPayloadBytes,
       greet: (header) => void admit(header),
@@ -135,6 +136,10 @@ class PassRunner implements Runner {
 
   exec(request: DispatchRequest): Promise<Bytes> {
     return this.revoked ? Promise.reject(noToken()) : this.#runner.exec(request);
+  }
+
+  stream(request: DispatchRequest): AsyncIterable<Bytes> {
+    return this.revoked ? failedStream(noToken()) : this.#runner.stream(request);
   }
 
   refused(error: PluginError): void {

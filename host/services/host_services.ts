@@ -6,7 +6,7 @@
 import { isPluginError, messageOf } from "../../protocol/errors.ts";
 import type { Commands } from "../../protocol/plugin.ts";
 import { INFO } from "../../protocol/reserved.ts";
-import type { PluginCaller } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { PluginSpec } from "../discover.ts";
 import { Bus, type EventBus } from "../events/bus.ts";
 import { EventStore } from "../events/store.ts";

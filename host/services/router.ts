@@ -2,16 +2,18 @@
  * Where calls of plugins go: takes one that came in over the back-channel, gives it to a service of the host or to another plugin.
  * @module
  */
-import type { Bytes } from "../../protocol/caller.ts";
+import type { AttemptOptions, Bytes } from "../../protocol/caller.ts";
 import { createServiceDispatcher, type Dispatcher, type DispatchRequest } from "../../protocol/dispatch.ts";
 import { isPluginError, PluginError, refusal } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
 import type { Outside } from "../../protocol/outward.ts";
 import type { Commands } from "../../protocol/plugin.ts";
 import type { Runner } from "../../protocol/server.ts";
-import type { PluginCaller } from "../call.ts";
+import type { ForwardOptions } from "../call.ts";
+import type { PluginCaller } from "../plugin_caller.ts";
 import type { Grants } from "../discover.ts";
 import type { LogSink } from "../logs/record.ts";
+import { abortSignalOf } from "./abort_signal.ts";
 import { allowsPlugin, allowsService, notGranted, RefusalLog } from "./grants.ts";
 import { StartingPlugins } from "./starting.ts";
 
@@ -68,17 +70,36 @@ export class Router {
   /** What runs the calls of one plugin. */
   runnerOf(plugin: string): Runner {
     const refused = (error: PluginError) => this.#refusals.add(plugin, error);
+    const fail = (error: unknown): never => {
+      if (isPluginError(error) && REFUSALS.has(error.code)) refused(error);
+      throw error;
+    };
     return {
       exec: (request) => {
         const { target } = request;
-        const answer = target === undefined ? this.#serveGranted(plugin, request) : this.#forwardGranted(plugin, request, target);
-        return answer.catch((error) => {
-          if (isPluginError(error) && REFUSALS.has(error.code)) refused(error);
-          throw error;
-        });
+        return (target === undefined ? this.#serveGranted(plugin, request) : this.#forwardGranted(plugin, request, target)).catch(fail);
       },
+      stream: (request) => this.#streamGranted({ ...plainRequest(request), from: plugin }, fail),
       refused,
     };
+  }
+
+  /** What is granted is asked when the first part is. */
+  async *#streamGranted(request: DispatchRequest, fail: (error: unknown) => never): AsyncGenerator<Bytes, void, void> {
+    try {
+      const { from, target, requestId } = request;
+      const grants = this.#plugins.grantsOf(from);
+      if (target === undefined) {
+        if (!allowsService(grants, request.command)) throw notGranted(from, `the service "${request.command}"`, "services");
+        yield* this.#streamOf(request);
+        return;
+      }
+      if (!allowsPlugin(grants, target, request.command)) throw notGrantedThere(from, request.command, target);
+      const pass = (first: () => Promise<IteratorResult<Bytes, unknown>>) => this.#starting.pass({ from, target, requestId }, first);
+      yield* passed(this.#forwardStream(request, target), pass);
+    } catch (error) {
+      fail(error);
+    }
   }
 
   /** A call without a right token. */
@@ -96,61 +117,92 @@ export class Router {
   #serve(from: string, { command, payload, requestId, traceparent, hops, signal, timeoutMs }: DispatchRequest): Promise<Bytes> {
     const dot = command.indexOf(".");
     const service = this.#services.get(command.slice(0, dot));
-    if (service === undefined) {
-      const known = [...this.#services.keys()].sort().join(", ");
-      return Promise.reject(refusal("exec.unknown_command", `The host has no service for "${command}"; it has: ${known}`));
-    }
+    if (service === undefined) return Promise.reject(this.#noService(command));
     const method = command.slice(dot + 1);
     return service.exec({ command: method, payload, requestId, traceparent, from, hops, target: undefined, signal, timeoutMs });
   }
 
+  #noService(command: string): PluginError {
+    const known = [...this.#services.keys()].sort().join(", ");
+    return refusal("exec.unknown_command", `The host has no service for "${command}"; it has: ${known}`);
+  }
+
   #forwardGranted(from: string, request: DispatchRequest, target: string): Promise<Bytes> {
     const { command, requestId } = request;
-    if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) {
-      return Promise.reject(notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`));
-    }
+    if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) return Promise.reject(notGrantedThere(from, command, target));
     return this.#starting.pass({ from, target, requestId }, () => this.#forward(from, request, target));
   }
 
-  async #forward(
-    from: string,
-    { command, payload, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest,
-    target: string,
-  ): Promise<Bytes> {
+  async #forward(from: string, request: DispatchRequest, target: string): Promise<Bytes> {
+    const options = this.#optionsOf(from, request, target);
+    return await this.#plugins.callerOf(target).exec(request.command, request.payload, options);
+  }
+
+  #streamOf(request: DispatchRequest): AsyncIterable<Bytes> {
+    const { command } = request;
+    const dot = command.indexOf(".");
+    const service = this.#services.get(command.slice(0, dot));
+    if (service === undefined) throw this.#noService(command);
+    return service.stream({ ...request, command: command.slice(dot + 1), target: undefined });
+  }
+
+  #forwardStream(request: DispatchRequest, target: string): AsyncIterable<Bytes> {
+    const options = { ...this.#optionsOf(request.from, request, target), signal: abortSignalOf(request.signal) };
+    return this.#plugins.callerOf(target).stream(request.command, request.payload, options);
+  }
+
+  /** How a call goes on to another plugin. */
+  #optionsOf(from: string, { command, hops, requestId, traceparent, timeoutMs, signal }: DispatchRequest, target: string): ForwardOptions {
     if (hops >= MOST_HOPS) {
       const message = `The call "${command}" of plugin "${target}" has gone through ${hops} plugins already`;
       throw new PluginError("host.cycle", message, { plugin: target, hint: "Look for plugins that call one another in a circle" });
     }
-    return await this.#plugins.callerOf(target).exec(command, payload, {
+    return {
       ...(from === this.#host ? {} : { from }),
       hops: hops + 1,
       requestId,
       signal,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    });
+    };
   }
 
   /** What the application's own services call: everything, since it is the application that wrote them. */
   get #outside(): Outside {
     return {
       ping: () => Promise.resolve("pong"),
-      exec: (command, payload = new Uint8Array(0), options = {}) => {
-        const { target, requestId = "", traceparent, hops = 0, timeoutMs, signal = new AbortController().signal } = options;
-        const given = {
-          command,
-          payload: new Uint8Array(payload),
-          requestId,
-          traceparent,
-          hops,
-          timeoutMs,
-          signal,
-          from: this.#host,
-          target,
-        };
-        return target === undefined ? this.#serve(this.#host, given) : this.#forward(this.#host, given, target);
+      exec: (command, payload, options = {}) => {
+        const given = this.#ownRequest(command, payload, options);
+        return given.target === undefined ? this.#serve(this.#host, given) : this.#forward(this.#host, given, given.target);
+      },
+      stream: (command, payload, options = {}) => {
+        const given = this.#ownRequest(command, payload, options);
+        return given.target === undefined ? this.#streamOf(given) : this.#forwardStream(given, given.target);
       },
     };
+  }
+
+  #ownRequest(command: string, payload: Uint8Array = new Uint8Array(0), options: AttemptOptions): DispatchRequest {
+    const { target, requestId = "", traceparent, hops = 0, timeoutMs, signal = new AbortController().signal } = options;
+    const from = this.#host;
+    return { command, payload: new Uint8Array(payload), requestId, traceparent, hops, timeoutMs, signal, from, target };
+  }
+}
+
+function notGrantedThere(from: string, command: string, target: string): PluginError {
+  return notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`);
+}
+
+/** A stream whose first part is asked for by `pass`. */
+async function* passed(
+  stream: AsyncIterable<Bytes>,
+  pass: (first: () => Promise<IteratorResult<Bytes, unknown>>) => Promise<IteratorResult<Bytes, unknown>>,
+): AsyncGenerator<Bytes, void, void> {
+  const parts = stream[Symbol.asyncIterator]();
+  try {
+    for (let next = await pass(() => parts.next()); next.done !== true; next = await parts.next()) yield next.value;
+  } finally {
+    await parts.return?.();
   }
 }
 
@@ -164,3 +216,10 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "host.cycle",
   "host.unknown_plugin",
 ]);
+
+/** Its members, of which a wire may compute some. */
+function plainRequest(
+  { command, payload, requestId, traceparent, hops, target, signal, timeoutMs }: DispatchRequest,
+): Omit<DispatchRequest, "from"> {
+  return { command, payload, requestId, traceparent, hops, target, signal, timeoutMs };
+}

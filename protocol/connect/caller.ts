@@ -2,14 +2,16 @@
  * The host's half of Connect: takes an endpoint, gives a `DriverCaller` that sends each call exactly once, over REST's HTTP clients.
  * @module
  */
-import type { DriverCaller, DriverOptions } from "../caller.ts";
-import { answerTooLarge, errorFromTransport } from "../call_error.ts";
+import type { Bytes, DriverCaller, DriverOptions } from "../caller.ts";
+import { answerTooLarge, errorFromTransport, lostError } from "../call_error.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { isPluginError, PluginError } from "../errors.ts";
-import { type RpcAnswer, RpcCaller, type RpcRequest } from "../grpc/rpc_caller.ts";
-import { ERROR_CODE, messageCap } from "../grpc/wire.ts";
-import { type HttpClient, openHttpClient } from "../rest/clients.ts";
-import { badResponse, isProto, PROTO_TYPE, refusalFrom, TIMEOUT } from "./wire.ts";
+import { envelop } from "../grpc/envelope.ts";
+import { EnvelopeReader } from "../grpc/envelopes.ts";
+import { type RpcAnswer, RpcCaller, type RpcParts, type RpcRequest } from "../grpc/rpc_caller.ts";
+import { ERROR_CODE, errorFromRefusal, messageCap, type RpcRefusal } from "../grpc/wire.ts";
+import { type HttpAnswer, type HttpClient, openHttpClient } from "../rest/clients.ts";
+import { badResponse, decodeEnd, END_FLAG, isProto, isStream, PROTO_TYPE, refusalFrom, STREAM_TYPE, TIMEOUT } from "./wire.ts";
 
 /**
  * Opens the Connect driver.
@@ -25,6 +27,7 @@ export async function openConnectCaller(endpoint: Endpoint, options: DriverOptio
     timeoutHeader: TIMEOUT,
     formatTimeout: String,
     send: (request) => send(client, request, options.maxPayloadBytes),
+    stream: (request) => stream(client, request, options.maxPayloadBytes),
     close: () => client.close(),
   });
 }
@@ -47,6 +50,47 @@ async function send(client: HttpClient, { path, headers, body, options }: RpcReq
   } catch (error) {
     throw isPluginError(error) ? error : errorFromTransport(error);
   }
+}
+
+/** One request for a stream; its messages are read as they are asked for. */
+function stream(client: HttpClient, request: RpcRequest, limit: number): RpcParts {
+  let answer: HttpAnswer | undefined;
+  const header = (name: string) => answer?.header(name) ?? null;
+  async function* messages(): AsyncGenerator<Bytes, void, void> {
+    const { path, headers, body, options: { signal } } = request;
+    signal?.throwIfAborted();
+    try {
+      const sent = { ...headers, "content-type": STREAM_TYPE };
+      answer = await client.send({ method: "POST", path, headers: sent, body: envelop(body), ...(signal && { signal }) });
+      if (answer.status !== OK) {
+        const bytes = await answer.read(messageCap(limit));
+        throw bytes === undefined ? answerTooLarge(limit) : errorFromRefusal(refusalFrom(answer.status, header(ERROR_CODE), bytes));
+      }
+      const type = header("content-type");
+      if (!isStream(type)) throw badResponse(`The answer has the content type ${type}`);
+      yield* readParts(answer.body, limit);
+    } catch (error) {
+      throw isPluginError(error) ? error : errorFromTransport(error);
+    }
+  }
+  return { header, messages: messages() };
+}
+
+async function* readParts(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Bytes, void, void> {
+  const reader = new EnvelopeReader(messageCap(limit));
+  let end: { readonly refusal: RpcRefusal | undefined } | undefined;
+  for await (const chunk of body) {
+    for (const { flags, message } of reader.push(chunk)) {
+      if (end !== undefined) throw badResponse("There is a message behind the end of the stream");
+      if (flags === END_FLAG) end = { refusal: decodeEnd(message) };
+      else if (flags === 0) yield message;
+      else throw badResponse(`A part has the flags ${flags}, which nobody asked for`);
+    }
+    if (reader.isTooLarge) throw answerTooLarge(limit);
+  }
+  if (end === undefined) throw lostError("the stream ended without its end message");
+  if (end.refusal !== undefined) throw errorFromRefusal(end.refusal);
+  if (reader.isWithin) throw badResponse("There is something behind the end of the stream");
 }
 
 const OK = 200;

@@ -5,14 +5,30 @@
 import type { ServerRequest } from "srvx";
 import type { Bytes } from "../caller.ts";
 import { type PluginError, refusal } from "../errors.ts";
-import { answerExec, answerPing, pingHeaders, refusalFrom, type RpcCall, runExec } from "../grpc/service.ts";
-import { ERROR_CODE, EXEC_PATH, messageCap, PING_PATH, type RpcStatus, statusFromCode } from "../grpc/wire.ts";
+import { envelop, Envelope, PREFIX_BYTES } from "../grpc/envelope.ts";
+import { answerExec, answerPing, answerStream, pingHeaders, refusalFrom, type RpcCall, runExec } from "../grpc/service.ts";
+import { ERROR_CODE, EXEC_PATH, messageCap, PING_PATH, type RpcStatus, statusFromCode, STREAM_PATH } from "../grpc/wire.ts";
 import { timeoutFromHeader } from "../headers.ts";
 import { encodeHex } from "../hex.ts";
-import { readBody } from "../rest/body.ts";
+import { failedStream } from "../part_reader.ts";
+import { readBody, streamFrom } from "../rest/body.ts";
 import type { AnswerClass } from "../rest/server.ts";
 import type { ServerOptions } from "../server.ts";
-import { decodeJsonCall, encodeError, encodeJsonAnswer, httpStatusOf, isJson, isProto, JSON_TYPE, PROTO_TYPE, TIMEOUT } from "./wire.ts";
+import {
+  decodeJsonCall,
+  encodeEnd,
+  encodeError,
+  encodeJsonAnswer,
+  END_FLAG,
+  httpStatusOf,
+  isJson,
+  isProto,
+  isStream,
+  JSON_TYPE,
+  PROTO_TYPE,
+  STREAM_TYPE,
+  TIMEOUT,
+} from "./wire.ts";
 
 /** Answers a request to a path. */
 export type ConnectHandler = (request: ServerRequest, path: string) => Promise<Response>;
@@ -23,6 +39,7 @@ export function createConnectHandler(options: ServerOptions, Answer: AnswerClass
   return async (request, path) => {
     const type = request.headers.get("content-type");
     const json = isJson(type);
+    if (path === STREAM_PATH) return await serveStream(options, request);
     if (path !== PING_PATH && path !== EXEC_PATH) return refused(refusal("exec.not_found", `There is no ${path}`), "Unimplemented", 404);
     if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST", ...LAST } });
     if (!json && !isProto(type)) return new Response(null, { status: 415, headers: LAST });
@@ -56,6 +73,50 @@ async function answerJson(options: ServerOptions, call: RpcCall, path: string, b
 function callOf({ headers, signal }: ServerRequest): RpcCall {
   const timeout = headers.get(TIMEOUT);
   return { header: (name) => headers.get(name), signal, timeoutMs: timeoutFromHeader(timeout === "0" ? "1" : timeout) };
+}
+
+/** As Connect has it, a stream that cannot begin is a right answer with an error at its end. */
+async function serveStream(options: ServerOptions, request: ServerRequest): Promise<Response> {
+  if (request.method !== "POST") return new Response(null, { status: 405, headers: { allow: "POST", ...LAST } });
+  if (!isStream(request.headers.get("content-type"))) return new Response(null, { status: 415, headers: LAST });
+  const left = new AbortController();
+  const call = { ...callOf(request), signal: AbortSignal.any([request.signal, left.signal]) };
+  let headers: Readonly<Record<string, string>> = {};
+  let messages: AsyncIterable<Bytes>;
+  try {
+    ({ headers, messages } = answerStream(options, call, await readMessage(options, request)));
+  } catch (error) {
+    messages = failedStream(error);
+    headers = LAST;
+  }
+  const chunks = encodeStream(messages);
+  return new Response(streamFrom(chunks, () => left.abort()), { status: 200, headers: { "content-type": STREAM_TYPE, ...headers } });
+}
+
+async function readMessage({ maxPayloadBytes }: ServerOptions, request: ServerRequest): Promise<Bytes> {
+  const cap = messageCap(maxPayloadBytes);
+  const envelope = new Envelope(cap);
+  envelope.add(await readBody(request, cap + PREFIX_BYTES, maxPayloadBytes));
+  if (envelope.isWhole && !envelope.isCompressed) return envelope.message;
+  throw refusal("exec.bad_request", "The body is not one whole message in an envelope");
+}
+
+async function* encodeStream(messages: AsyncIterable<Bytes>): AsyncGenerator<Bytes, void, void> {
+  try {
+    for await (const message of messages) yield envelop(message) as Bytes;
+    yield endMessage();
+  } catch (error) {
+    yield endMessage(refusalFrom(error));
+  }
+}
+
+function endMessage(error?: PluginError): Bytes {
+  const text = new TextEncoder().encode(encodeEnd(error));
+  const message = new Uint8Array(PREFIX_BYTES + text.length);
+  message.set(text, PREFIX_BYTES);
+  envelop(message);
+  message[0] = END_FLAG;
+  return message;
 }
 
 function requirePlain({ headers }: ServerRequest): void {

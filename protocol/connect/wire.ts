@@ -4,19 +4,28 @@
  */
 import type { Bytes } from "../caller.ts";
 import { PluginError, refusal } from "../errors.ts";
-import { type RpcRefusal, type RpcStatus, STATUSES } from "../grpc/wire.ts";
+import { ERROR_CODE, type RpcRefusal, type RpcStatus, STATUSES, statusFromCode } from "../grpc/wire.ts";
 import { decodeHex } from "../hex.ts";
 
 /** The content type of a body in protobuf's binary form, which is gRPC's message. */
 export const PROTO_TYPE = "application/proto";
 /** The content type of a body in JSON: `{"Command":"…","Payload":"<hex>"}`. */
 export const JSON_TYPE = "application/json";
+/** The content type of a stream, whose messages stand in envelopes as gRPC has them. */
+export const STREAM_TYPE = "application/connect+proto";
+/** The flag of the envelope in which a stream ends; in it is JSON, an error where there is one. */
+export const END_FLAG = 2;
 /** The header that carries the milliseconds left. */
 export const TIMEOUT = "connect-timeout-ms";
 
 /** Whether a content type names protobuf's binary form. */
 export function isProto(contentType: string | null): boolean {
   return contentType === PROTO_TYPE || typeFrom(contentType) === PROTO_TYPE;
+}
+
+/** Whether a content type names a stream. */
+export function isStream(contentType: string | null): boolean {
+  return typeFrom(contentType) === STREAM_TYPE;
 }
 
 /** Whether a content type names the JSON form. */
@@ -87,6 +96,31 @@ export function refusalFrom(httpStatus: number, code: string | null, body: Uint8
   }
   const said = text.length <= 120 ? text : `${text.slice(0, 120)}…`;
   throw badResponse(`The answer's status is ${httpStatus}, not 200: ${said}`);
+}
+
+/** What a stream ends with. */
+export function encodeEnd(error?: PluginError): string {
+  if (error === undefined) return "{}";
+  const { code, message } = error;
+  return JSON.stringify({ error: { code: nameOf(statusFromCode(code)), message }, metadata: { [ERROR_CODE]: [code] } });
+}
+
+/**
+ * Reads what a stream has ended with; `undefined` when it is well.
+ * @throws {PluginError} "caller.bad_response" when it is no such message.
+ */
+export function decodeEnd(message: Uint8Array): RpcRefusal | undefined {
+  const value = parseObject(new TextDecoder().decode(message));
+  if (value === undefined) throw badResponse("The end of the stream is no JSON object");
+  const { error, metadata } = value;
+  if (error === undefined || error === null) return undefined;
+  const { code, message: text } = error as { readonly code?: unknown; readonly message?: unknown };
+  const own = typeof metadata === "object" && metadata !== null ? (metadata as Record<string, unknown>)[ERROR_CODE] : undefined;
+  return {
+    status: STATUS_BY_NAME.get(code) ?? "Unknown",
+    message: typeof text === "string" ? text : "",
+    code: Array.isArray(own) && typeof own[0] === "string" ? own[0] : null,
+  };
 }
 
 /** An answer that is none of Connect's. */

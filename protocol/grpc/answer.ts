@@ -2,6 +2,7 @@
  * An answer of gRPC: takes its headers, trailers and envelope, gives the message, or what the plugin said in place of one.
  * @module
  */
+import { lostError } from "../call_error.ts";
 import { PluginError } from "../errors.ts";
 import type { Envelope } from "./envelope.ts";
 import type { RpcAnswer } from "./rpc_caller.ts";
@@ -15,12 +16,7 @@ export type Fields = Readonly<Record<string, string | readonly string[] | undefi
  * @throws {PluginError} "caller.bad_response" when it is something else.
  */
 export function readAnswer(head: Fields, trailers: Fields, envelope: Envelope): RpcAnswer {
-  const status = Number(head[":status"]);
-  if (status !== 200) throw badResponse(`The answer's HTTP status is ${status}, not 200`);
-  const type = head["content-type"];
-  if (!isGrpc(type)) throw badResponse(`The answer has the content type ${type}`);
-  const encoding = head["grpc-encoding"] ?? "identity";
-  if (encoding !== "identity") throw badResponse(`The answer's encoding is ${encoding}, which nobody asked for`);
+  checkHead(head);
   const grpcStatus = trailers["grpc-status"];
   if (grpcStatus === undefined) throw badResponse("The answer ended without a grpc-status");
   const header = (name: string) => textFrom(head[name]);
@@ -29,6 +25,26 @@ export function readAnswer(head: Fields, trailers: Fields, envelope: Envelope): 
   if (envelope.isCompressed) throw badResponse("The answer's message is compressed, which nobody asked for");
   if (!envelope.isWhole) throw badResponse("The answer is not one whole message");
   return { header, result: envelope.message };
+}
+
+/** What a stream has ended with; `undefined` when it is well. */
+export function refusalOfStream(trailers: Fields): RpcRefusal | undefined {
+  const grpcStatus = trailers["grpc-status"];
+  if (grpcStatus === undefined) throw lostError("the stream ended without a grpc-status");
+  return grpcStatus === "0" ? undefined : refusalFrom(String(grpcStatus), trailers);
+}
+
+/**
+ * Makes sure that it is gRPC that answers.
+ * @throws {PluginError} "caller.bad_response".
+ */
+export function checkHead(head: Fields): void {
+  const status = Number(head[":status"]);
+  if (status !== 200) throw badResponse(`The answer's HTTP status is ${status}, not 200`);
+  const type = head["content-type"];
+  if (!isGrpc(type)) throw badResponse(`The answer has the content type ${type}`);
+  const encoding = head["grpc-encoding"] ?? "identity";
+  if (encoding !== "identity") throw badResponse(`The answer's encoding is ${encoding}, which nobody asked for`);
 }
 
 /** An answer that is none of gRPC's. */
@@ -55,6 +71,7 @@ function decodeMessage(message: string): string {
   }
 }
 
-function textFrom(value: string | readonly string[] | undefined): string | null {
+/** A field as text. */
+export function textFrom(value: string | readonly string[] | undefined): string | null {
   return value === undefined ? null : typeof value === "string" ? value : value.join(", ");
 }

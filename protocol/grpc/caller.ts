@@ -10,7 +10,8 @@ import type { Endpoint } from "../endpoint.ts";
 import { messageOf, PluginError } from "../errors.ts";
 import { Connection, Exchange } from "./clients.ts";
 import { PREFIX_BYTES } from "./envelope.ts";
-import { type RpcAnswer, RpcCaller, type RpcRequest } from "./rpc_caller.ts";
+import { type RpcAnswer, RpcCaller, type RpcParts, type RpcRequest } from "./rpc_caller.ts";
+import { StreamExchange } from "./stream_exchange.ts";
 import { formatGrpcTimeout, GRPC_TIMEOUT, SESSION, WINDOW_BYTES } from "./wire.ts";
 
 /**
@@ -29,6 +30,7 @@ export function openGrpcCaller(endpoint: Endpoint, options: DriverOptions): Prom
     timeoutHeader: GRPC_TIMEOUT,
     formatTimeout: formatGrpcTimeout,
     send: (request) => client.send(request),
+    stream: (request) => client.stream(request),
     close: () => client.close(),
   });
   return Promise.resolve(caller);
@@ -58,15 +60,24 @@ class Http2Client {
   /** Sends one request, and reads no more of its answer than such a payload needs. */
   send(request: RpcRequest): Promise<RpcAnswer> {
     if (request.options.signal?.aborted === true) return Promise.reject(request.options.signal.reason); // Makes no connection.
-    return new Promise((resolve, reject) => {
-      const exchange = new Exchange(request, this.#limit, { resolve, reject });
-      if (this.#current?.isUsable === true) return this.#current.run(exchange);
-      // Until there is a stream nothing of the call has been sent.
-      this.#open().then(
-        (connection) => connection.run(exchange),
-        (error) => exchange.fail(refusedError(`It could not be connected to: ${messageOf(error)}`, error)),
-      );
-    });
+    return new Promise((resolve, reject) => this.#run(new Exchange(request, this.#limit, { resolve, reject })));
+  }
+
+  /** Asks for a stream. */
+  stream(request: RpcRequest): RpcParts {
+    request.options.signal?.throwIfAborted();
+    const exchange = new StreamExchange(request, this.#limit);
+    this.#run(exchange);
+    return exchange;
+  }
+
+  #run(exchange: Exchange | StreamExchange): void {
+    if (this.#current?.isUsable === true) return this.#current.run(exchange);
+    // Until there is a stream nothing of the call has been sent.
+    this.#open().then(
+      (connection) => connection.run(exchange),
+      (error) => exchange.fail(refusedError(`It could not be connected to: ${messageOf(error)}`, error)),
+    );
   }
 
   close(): Promise<void> {

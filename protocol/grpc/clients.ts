@@ -1,5 +1,5 @@
 /**
- * Unary calls over HTTP/2: takes a session and requests, gives an answer to each, or a failure that says whether the call may have run.
+ * Calls over HTTP/2: takes a session and requests, gives an answer to each, or a failure that says whether the call may have run.
  * @module
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from "node:http2";
@@ -10,13 +10,14 @@ import { messageOf } from "../errors.ts";
 import { badResponse, readAnswer } from "./answer.ts";
 import { envelop, Envelope } from "./envelope.ts";
 import type { RpcAnswer, RpcRequest } from "./rpc_caller.ts";
+import type { StreamExchange } from "./stream_exchange.ts";
 import { messageCap } from "./wire.ts";
 
 /** One connection and its open calls. */
 export class Connection {
   readonly #session: ClientHttp2Session;
   readonly #socket: Socket;
-  readonly #open = new Set<Exchange>();
+  readonly #open = new Set<Exchange | StreamExchange>();
   /** The last stream that the plugin has looked at, once it has said so. */
   #last = Number.POSITIVE_INFINITY;
 
@@ -34,11 +35,13 @@ export class Connection {
     return this.#last === Number.POSITIVE_INFINITY && !this.#session.closed && !this.#session.destroyed && !this.#socket.destroyed;
   }
 
-  run(exchange: Exchange): void {
+  run(exchange: Exchange | StreamExchange): void {
     if (exchange.isSettled) return;
     try {
       this.#open.add(exchange);
-      exchange.run(this.#session.request(exchange.headers), this);
+      const stream = this.#session.request(exchange.headers);
+      if (exchange instanceof Exchange) exchange.run(stream, this);
+      else exchange.run(stream, this, () => this.passedOver(stream));
     } catch (error) {
       this.finished(exchange);
       exchange.fail(refusedError(`It takes no more calls on this connection: ${messageOf(error)}`, error));
@@ -46,7 +49,7 @@ export class Connection {
   }
 
   /** The exchange has settled. */
-  finished(exchange: Exchange): void {
+  finished(exchange: Exchange | StreamExchange): void {
     this.#open.delete(exchange);
   }
 

@@ -8,6 +8,7 @@ import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { addPassage, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
 import { isHeaderValue } from "../names.ts";
 import { createRequestId } from "../request_id.ts";
+import { PREFIX_BYTES } from "./envelope.ts";
 import { decodeAnswer, encodeRequest } from "./message.ts";
 import {
   decodePayload,
@@ -20,6 +21,7 @@ import {
   PING_PATH,
   responseFrom,
   type RpcRefusal,
+  STREAM_PATH,
 } from "./wire.ts";
 
 /** One request; its body is a message, with as much room before it as the wire asks for. */
@@ -36,6 +38,14 @@ export interface RpcAnswer {
   /** Leading metadata. */
   header(name: string): string | null;
   readonly result: Bytes | RpcRefusal;
+}
+
+/** A stream of answers. */
+export interface RpcParts {
+  /** Leading metadata, once the first message is there. */
+  header(name: string): string | null;
+  /** Throws what the plugin said in place of the rest. */
+  readonly messages: AsyncIterable<Bytes>;
 }
 
 /** What is special to a wire that carries the service of plugin.proto. */
@@ -55,6 +65,11 @@ export interface RpcWire {
    * @throws {PluginError} "caller.refused", "caller.lost", "caller.bad_response", "caller.too_large", or the signal's reason.
    */
   send(request: RpcRequest): Promise<RpcAnswer>;
+  /**
+   * Sends one request for a stream, once; its body has the room of an envelope before its message.
+   * @throws {PluginError} from its messages, as `send`, and what the plugin refused it with.
+   */
+  stream(request: RpcRequest): RpcParts;
   /** Closes every connection; open calls end with "caller.lost". */
   close(): Promise<void>;
 }
@@ -110,6 +125,26 @@ export class RpcCaller implements DriverCaller {
       if (form === "raw" && said === null && looksLikeHex(response)) this.#noticeHex(command);
       if (response.length > limit) throw answerTooLarge(limit);
       return response;
+    } catch (error) {
+      throw this.#errorFrom(error, options);
+    }
+  }
+
+  async *stream(command: string, payload: Uint8Array = EMPTY, options: AttemptOptions = {}): AsyncGenerator<Bytes, void, void> {
+    try {
+      const limit = this.#options.maxPayloadBytes;
+      if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
+      if (this.#closed) throw refusedError("The connection was closed");
+      const form = this.#form;
+      const headers = this.#headers(options);
+      headers[PAYLOAD] = form;
+      const body = encodeRequest({ command, payload: encodePayload(payload, form) }, PREFIX_BYTES);
+      const parts = this.#wire.stream({ path: STREAM_PATH, headers, body, options });
+      for await (const result of parts.messages) {
+        const part = this.#read(this.#responseFrom({ header: parts.header, result }), form, parts.header(PAYLOAD));
+        if (part.length > limit) throw answerTooLarge(limit);
+        yield part;
+      }
     } catch (error) {
       throw this.#errorFrom(error, options);
     }

@@ -14,13 +14,14 @@ import {
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { OneListener } from "../cancellation.ts";
+import type { Bytes } from "../caller.ts";
 import type { Cancellation } from "../dispatch.ts";
 import { type PluginError, refusal } from "../errors.ts";
 import { tooLarge } from "../guard.ts";
 import { pathFromListen, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
 import { envelop, Envelope, PREFIX_BYTES } from "./envelope.ts";
-import { answerExec, answerPing, refusalFrom, type RpcCall, type RpcReply } from "./service.ts";
+import { answerExec, answerPing, answerStream, refusalFrom, type RpcCall, type RpcReply } from "./service.ts";
 import {
   ERROR_CODE,
   EXEC_PATH,
@@ -33,6 +34,7 @@ import {
   SESSION,
   STATUSES,
   statusFromCode,
+  STREAM_PATH,
   WINDOW_BYTES,
 } from "./wire.ts";
 
@@ -72,6 +74,10 @@ class ServedCall extends OneListener implements RpcCall {
   readonly #options: ServerOptions;
   readonly #envelope: Envelope;
   #isAnswered = false;
+  /** Whether parts are being sent. */
+  #isStreaming = false;
+  #isClosed = false;
+  #wake: () => void = () => {};
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, options: ServerOptions) {
     super();
@@ -100,8 +106,9 @@ class ServedCall extends OneListener implements RpcCall {
   /** Answers what is no call of the service. */
   #refuseUnknown(): void {
     const { ":path": path, ":method": method, "content-type": type } = this.#headers;
-    if (path !== EXEC_PATH && path !== PING_PATH) {
-      this.#refuse(refusal("exec.not_found", `There is no ${path}; there are ${PING_PATH} and ${EXEC_PATH}`), "Unimplemented", 404);
+    if (path !== EXEC_PATH && path !== PING_PATH && path !== STREAM_PATH) {
+      const known = `${PING_PATH}, ${EXEC_PATH} and ${STREAM_PATH}`;
+      this.#refuse(refusal("exec.not_found", `There is no ${path}; there are ${known}`), "Unimplemented", 404);
     } else if (!isGrpc(type)) this.#end({ ":status": 415 });
     else if (method !== "POST") this.#end({ ":status": 405, allow: "POST" });
   }
@@ -119,14 +126,58 @@ class ServedCall extends OneListener implements RpcCall {
     if ((this.header("grpc-encoding") ?? "identity") !== "identity" || this.#envelope.isCompressed) {
       return this.#refuse(refusal("exec.bad_request", "This plugin takes no compressed messages"), "Unimplemented");
     }
+    if (this.#headers[":path"] === STREAM_PATH) return void this.#serveStream();
     this.#answer().then((reply) => this.#send(reply), (error) => this.#refuse(refusalFrom(error)));
   }
 
+  /** Sends parts as the other side takes them. The headers wait for the first one, so that what fails before is an answer like others. */
+  async #serveStream(): Promise<void> {
+    try {
+      const { headers, messages } = answerStream(this.#options, this, this.#wholeMessage());
+      for await (const message of messages) {
+        this.#beginStream(headers);
+        if (!this.#stream.write(envelop(message))) await this.#drained();
+        if (this.#isClosed) break;
+      }
+      this.#beginStream(headers);
+      this.#endStream({ "grpc-status": "0" });
+    } catch (error) {
+      const refused = refusalFrom(error);
+      if (this.#isStreaming) this.#endStream(trailersOf(refused, statusFromCode(refused.code)));
+      else this.#refuse(refused);
+    }
+  }
+
+  #beginStream(headers: Readonly<Record<string, string>>): void {
+    if (this.#isAnswered || this.#isClosed) return;
+    this.#isAnswered = this.#isStreaming = true;
+    this.#stream.respond({ ...HEAD, ...headers }, TRAILERS_FOLLOW);
+  }
+
+  #endStream(trailers: Readonly<Record<string, string>>): void {
+    this.#isStreaming = false;
+    if (this.#isClosed) return;
+    this.#stream.on("wantTrailers", () => this.#stream.sendTrailers(trailers));
+    this.#stream.end();
+  }
+
+  /** Resolves when there is room for more, or nobody takes it any more. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#stream.once("drain", resolve);
+    });
+  }
+
+  #wholeMessage(): Bytes {
+    if (!this.#envelope.isWhole) throw refusal("exec.bad_request", "The body is not one whole message");
+    return this.#envelope.message;
+  }
+
   async #answer(): Promise<RpcReply> {
-    const envelope = this.#envelope;
-    if (!envelope.isWhole) throw refusal("exec.bad_request", "The body is not one whole message");
+    const message = this.#wholeMessage();
     if (this.#headers[":path"] === PING_PATH) return await answerPing(this.#options, this.header, PREFIX_BYTES);
-    return await answerExec(this.#options, this, envelope.message, PREFIX_BYTES);
+    return await answerExec(this.#options, this, message, PREFIX_BYTES);
   }
 
   #send({ headers, message }: RpcReply): void {
@@ -142,9 +193,7 @@ class ServedCall extends OneListener implements RpcCall {
     this.#end({
       ...HEAD,
       ":status": httpStatus,
-      "grpc-status": String(STATUSES.indexOf(status)),
-      "grpc-message": encodeMessage(message),
-      [ERROR_CODE]: code,
+      ...trailersOf({ code, message }, status),
     });
   }
 
@@ -157,10 +206,16 @@ class ServedCall extends OneListener implements RpcCall {
   }
 
   #onClose(): void {
-    if (this.#isAnswered) return;
+    this.#isClosed = true;
+    if (this.#isAnswered && !this.#isStreaming) return;
     this.#isAnswered = true;
     this.abort();
+    this.#wake();
   }
+}
+
+function trailersOf({ code, message }: Pick<PluginError, "code" | "message">, status: RpcStatus): Record<string, string> {
+  return { "grpc-status": String(STATUSES.indexOf(status)), "grpc-message": encodeMessage(message), [ERROR_CODE]: code };
 }
 
 const HEAD = { ":status": 200, "content-type": "application/grpc" };

@@ -3,11 +3,12 @@
  * @module
  */
 import type { Bytes } from "../caller.ts";
-import type { Cancellation } from "../dispatch.ts";
+import type { Cancellation, DispatchRequest } from "../dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
 import { checkPayload, type HeaderOf } from "../guard.ts";
 import { HEADERS, requestFromHeaders } from "../headers.ts";
-import { identityHeaders, type ServerOptions } from "../server.ts";
+import { identityHeaders, type Runner, type ServerOptions } from "../server.ts";
+import { PREFIX_BYTES } from "./envelope.ts";
 import { decodeRequest, encodeAnswer } from "./message.ts";
 import { decodePayload, encodePayload, formFromDialect, PAYLOAD, type PayloadForm } from "./wire.ts";
 
@@ -38,23 +39,61 @@ export async function answerPing(options: ServerOptions, header: HeaderOf, room:
 
 /** Answers Exec with a message: its payload has the form that the caller names, else that of the plugin's dialect, and so has the answer. */
 export async function answerExec(options: ServerOptions, call: RpcCall, message: Bytes, room: number): Promise<RpcReply> {
-  const form = formFromHeader(call.header) ?? formFromDialect(options.dialect);
-  const { command, payload } = decodeRequest(message) ?? {};
-  if (command === undefined || payload === undefined) throw refusal("exec.bad_request", "The message is no ExecRequest of plugin.proto");
-  const response = await runExec(options, call, { command, payload: decodePayload(payload, form) });
+  const form = formOf(options, call);
+  const response = await runExec(options, call, readRequest(message, form));
   return { headers: FORM_HEADERS[form], message: encodeAnswer(encodePayload(response, form), room) };
 }
 
+/** A right answer to Stream. */
+export interface RpcStreamReply {
+  readonly headers: Readonly<Record<string, string>>;
+  /** With room for an envelope before each; made as they are asked for. */
+  readonly messages: AsyncIterable<Bytes>;
+}
+
+/** Answers Stream with messages; what fails, fails when they are asked for. */
+export function answerStream(options: ServerOptions, call: RpcCall, message: Bytes): RpcStreamReply {
+  const form = formOf(options, call);
+  const { runner, request } = admit(options, call, readRequest(message, form));
+  return { headers: FORM_HEADERS[form], messages: encodeParts(runner.stream(request), form) };
+}
+
+async function* encodeParts(parts: AsyncIterable<Bytes>, form: PayloadForm): AsyncGenerator<Bytes, void, void> {
+  for await (const part of parts) yield encodeAnswer(encodePayload(part, form), PREFIX_BYTES);
+}
+
+function formOf(options: ServerOptions, { header }: RpcCall): PayloadForm {
+  return formFromHeader(header) ?? formFromDialect(options.dialect);
+}
+
+function readRequest(message: Bytes, form: PayloadForm): ReadRequest {
+  const { command, payload } = decodeRequest(message) ?? {};
+  if (command === undefined || payload === undefined) throw refusal("exec.bad_request", "The message is no ExecRequest of plugin.proto");
+  return { command, payload: decodePayload(payload, form) };
+}
+
+interface ReadRequest {
+  readonly command: string;
+  /** `undefined` when it could not be decoded. */
+  readonly payload: Bytes | undefined;
+}
+
 /** Runs one call. A payload that could not be decoded is refused only after the caller has shown that he may call. */
-export function runExec(
-  options: ServerOptions,
-  { header, signal, timeoutMs }: RpcCall,
-  { command, payload }: { readonly command: string; readonly payload: Bytes | undefined },
-): Promise<Bytes> {
+export function runExec(options: ServerOptions, call: RpcCall, read: ReadRequest): Promise<Bytes> {
+  const { runner, request } = admit(options, call, read);
+  return runner.exec(request);
+}
+
+function admit(options: ServerOptions, { header, signal, timeoutMs }: RpcCall, { command, payload }: ReadRequest): Admitted {
   const runner = options.admit(header);
   if (payload === undefined) throw refusal("exec.bad_request", NOT_HEX);
   checkPayload(payload, options);
-  return runner.exec(requestFromHeaders(header, { command, payload, target: undefined, signal, timeoutMs }));
+  return { runner, request: requestFromHeaders(header, { command, payload, target: undefined, signal, timeoutMs }) };
+}
+
+interface Admitted {
+  readonly runner: Runner;
+  readonly request: DispatchRequest;
 }
 
 /** Any failure as it may cross the wire: nothing of a stack. */

@@ -11,6 +11,11 @@ import { decodeHex, encodeHex } from "../hex.ts";
 /** The paths of the two methods. */
 export const PING_PATH = "/plugin.Plugin/Ping";
 export const EXEC_PATH = "/plugin.Plugin/Exec";
+/** The path of the method of polyplug.proto. */
+export const STREAM_PATH = "/polyplug.v1.Streams/Stream";
+
+/** With what a stream of HTTP/2 is reset. */
+export const RESET = { cancel: 8, refused: 7 } as const;
 
 /** Stream and connection take a payload of the usual size at once. More is not safe: Node does not read while it writes. */
 export const WINDOW_BYTES: number = 1024 * 1024;

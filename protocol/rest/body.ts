@@ -1,5 +1,6 @@
 /**
- * The body of a request: takes a request and the most bytes that it may have, gives them, or drains it for a while and refuses it.
+ * The body of a request: takes a request and the most bytes that it may have, gives them, or drains it for a while and refuses it. The body
+ * of an answer that is a stream.
  * @module
  */
 import type { ServerRequest } from "srvx";
@@ -96,4 +97,19 @@ async function drain(body: AsyncIterator<Uint8Array> | undefined, most: number):
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** A body whose chunks are made as they are asked for. `onLeft` is called when nobody asks for more. */
+export function streamFrom(chunks: AsyncGenerator<Bytes, void, void>, onLeft: () => void): ReadableStream<Bytes> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+    async cancel() {
+      onLeft(); // First: what is waited for ends then.
+      await chunks.return();
+    },
+  }, { highWaterMark: 0 });
 }

@@ -8,6 +8,7 @@ import { isPluginError, PluginError, withMore } from "../errors.ts";
 import { callHeaders, HEADERS, parseIdentity, wholeTimeoutMs } from "../headers.ts";
 import { decodeHex } from "../hex.ts";
 import { type HttpAnswer, type HttpBody, type HttpClient, openHttpClient } from "./clients.ts";
+import { decodeStream, isNdjson, NDJSON_TYPE, STREAM_STATUS } from "./stream.ts";
 import { answerTooLarge, errorFromTransport, payloadTooLarge, refusedError, requirePong } from "../call_error.ts";
 import { JsonBody, type JsonText, LONG_BYTES } from "./long_hex.ts";
 import {
@@ -68,7 +69,13 @@ class RestCaller implements DriverCaller {
       if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
       const headers = this.#headers(options);
       const sent = this.#bodyFor(command, payload, headers);
-      const answer = await this.#client.send({ method: "POST", path: pathOf(options.target), headers, body: sent, ...signalOf(options) });
+      const answer = await this.#client.send({
+        method: "POST",
+        path: pathOf("exec", options.target),
+        headers,
+        body: sent,
+        ...signalOf(options),
+      });
       // A raw answer follows a raw call alone: a plain plugin may call its JSON an octet-stream.
       const raw = answer.status === EXEC_STATUS && isRaw(headers["content-type"] ?? null) && isRaw(answer.header("content-type"));
       if (raw) return await this.#read(answer, limit);
@@ -78,6 +85,27 @@ class RestCaller implements DriverCaller {
       if (response.length > limit) throw answerTooLarge(limit);
       return response;
     });
+  }
+
+  async *stream(command: string, payload: Uint8Array = new Uint8Array(0), options: AttemptOptions = {}): AsyncGenerator<Bytes, void, void> {
+    const limit = this.#options.maxPayloadBytes;
+    try {
+      if (this.#closed) throw refusedError("The connection was closed");
+      options.signal?.throwIfAborted();
+      if (payload.length > limit) throw payloadTooLarge(command, payload, limit);
+      const headers = this.#headers(options);
+      const body = this.#bodyFor(command, payload, headers);
+      const path = pathOf("stream", options.target);
+      const answer = await this.#client.send({ method: "POST", path, headers, body, ...signalOf(options) });
+      if (answer.status !== STREAM_STATUS) {
+        throw this.#errorFrom(answer.status, STREAM_STATUS, textFrom(await this.#read(answer, jsonCap(limit))));
+      }
+      const type = answer.header("content-type");
+      if (!isNdjson(type)) throw new PluginError("caller.bad_response", `The answer has the content type ${type}, not ${NDJSON_TYPE}`);
+      yield* decodeStream(answer.body, this.#options);
+    } catch (error) {
+      throw this.#named(error, options);
+    }
   }
 
   async close(): Promise<void> {
@@ -138,9 +166,13 @@ class RestCaller implements DriverCaller {
       if (this.#closed) throw refusedError("The connection was closed");
       return await exchange();
     } catch (error) {
-      if (options.signal?.aborted === true) throw options.signal.reason;
-      throw withMore(isPluginError(error) ? error : errorFromTransport(error), { plugin: this.#options.plugin });
+      throw this.#named(error, options);
     }
+  }
+
+  #named(error: unknown, { signal }: CallOptions): unknown {
+    if (signal?.aborted === true) return signal.reason;
+    return withMore(isPluginError(error) ? error : errorFromTransport(error), { plugin: this.#options.plugin });
   }
 }
 
@@ -154,8 +186,8 @@ function signalOf(options: CallOptions): { readonly signal?: AbortSignal } {
 }
 
 /** Where a call goes: a plugin has one place, a host one for each of its plugins too. */
-function pathOf(target: string | undefined): string {
-  return target === undefined ? "/exec" : `/plugins/${encodeURIComponent(target)}/exec`;
+function pathOf(what: "exec" | "stream", target: string | undefined): string {
+  return target === undefined ? `/${what}` : `/plugins/${encodeURIComponent(target)}/${what}`;
 }
 
 function textFrom(bytes: Uint8Array): string {

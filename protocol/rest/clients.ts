@@ -38,6 +38,8 @@ export interface HttpAnswer {
   readonly length: number;
   /** Hands on the body's chunks; `false` when it has more than `cap` bytes, and then the connection is closed. */
   readInto(sink: Sink, cap: number): Promise<boolean>;
+  /** The body as it comes, which is read only as it is asked for; who leaves it closes the connection. */
+  readonly body: AsyncIterable<Uint8Array>;
 }
 
 /** An HTTP client that keeps connections and never sends a request twice. */
@@ -86,6 +88,7 @@ async function openUndiciClient(endpoint: HttpEndpoint): Promise<HttpClient> {
         headers: () => webHeaders(received),
         read: async (cap) => length <= cap ? await stream.bytes() as Bytes : await readCapped(stream, length, cap),
         readInto: (sink, cap) => readAll(stream, sink, { length, cap }),
+        body: stream,
       };
     },
     close: () => pool.destroy(),
@@ -104,6 +107,7 @@ function webHeaders(received: Readonly<Record<string, string | string[] | undefi
 function openNodeClient(endpoint: HttpEndpoint): HttpClient {
   const agent = new Agent({ keepAlive: true });
   const open = new Set<ClientRequest>();
+  const heard = new WeakSet<object>();
   const place = endpoint.kind === "unix"
     ? { socketPath: endpoint.path, headers: { host: "localhost" } }
     : { hostname: endpoint.url.hostname.replace(/^\[|\]$/g, ""), port: endpoint.url.port, headers: { host: endpoint.url.host } };
@@ -120,6 +124,10 @@ function openNodeClient(endpoint: HttpEndpoint): HttpClient {
         outgoing.on("response", resolve);
         outgoing.on("error", (error) => reject(broken ??= error));
       });
+      // Nobody else hears of a socket whose request is given up when its answer has just been read to its end: a stream's may be.
+      outgoing.once("socket", (socket) => {
+        if (!heard.has(socket)) heard.add(socket.on("error", () => {}));
+      });
       if (body instanceof HexBody) Readable.from(body.pieces()).pipe(outgoing);
       else outgoing.end(body);
       const answer = await answered;
@@ -135,6 +143,7 @@ function openNodeClient(endpoint: HttpEndpoint): HttpClient {
         headers: () => webHeaders(answer.headers),
         read: (cap) => readCapped(answer, length, cap).catch(tell),
         readInto: (sink, cap) => readAll(answer, sink, { length, cap }).catch(tell),
+        body: answer,
       };
     },
     close: () => {

@@ -6,12 +6,15 @@ import process from "node:process";
 import { type Context, Hono } from "hono";
 import type { Bytes } from "../caller.ts";
 import type { ConnectHandler } from "../connect/server.ts";
+import type { DispatchRequest } from "../dispatch.ts";
 import { isPluginError, messageOf, type PluginError, refusal } from "../errors.ts";
 import { checkOrigin, checkPayload, type HeaderOf } from "../guard.ts";
 import { HEADERS, requestFromHeaders, timeoutFromHeader } from "../headers.ts";
+import { STREAM_PATH } from "../grpc/wire.ts";
 import { identityHeaders, pathFromListen, type Runner, type Server, type ServerOptions } from "../server.ts";
 import { removeStaleSocket } from "../socket_file.ts";
-import { readBody, readJsonBody } from "./body.ts";
+import { readBody, readJsonBody, streamFrom } from "./body.ts";
+import { encodeStream, NDJSON_TYPE, STREAM_STATUS } from "./stream.ts";
 import {
   decodeExecRequest,
   encodeAnswer,
@@ -83,10 +86,14 @@ export function createRestApp(options: ServerOptions, Answer: AnswerClass): Hono
     return new Answer(encodeAnswer("pong"), { status: PING_STATUS, headers });
   };
   const exec = (c: Context) => answerExec(c, options, Answer);
+  const stream = (c: Context) => answerStream(c, options);
+  const connect = guarded(connectRoute(options, Answer));
   app.get("/ping", guarded(ping));
   app.post("/exec", guarded(exec));
-  if (options.isHost === true) app.post("/plugins/:name/exec", guarded(exec));
-  app.all("/plugin.Plugin/*", guarded(connectRoute(options, Answer)));
+  app.post("/stream", guarded(stream));
+  if (options.isHost === true) app.post("/plugins/:name/exec", guarded(exec)).post("/plugins/:name/stream", guarded(stream));
+  app.all("/plugin.Plugin/*", connect);
+  app.all(STREAM_PATH, connect);
   app.notFound(guarded(answerOther));
   app.onError((error) => errorResponse(isPluginError(error) ? error : refusal("exec.failed", messageOf(error))));
   return app;
@@ -105,21 +112,45 @@ function connectRoute(options: ServerOptions, Answer: AnswerClass): (c: Context)
 function answerOther({ req: { method, path } }: Context): Response {
   if (path === "/ping") return errorResponse(notFound(`${method} /ping: ping is a GET`), 405);
   if (path === "/exec") return errorResponse(notFound(`${method} /exec: exec is a POST`), 405);
-  return errorResponse(notFound(`There is no ${path}; there are GET /ping and POST /exec`));
+  if (path === "/stream") return errorResponse(notFound(`${method} /stream: stream is a POST`), 405);
+  return errorResponse(notFound(`There is no ${path}; there are GET /ping, POST /exec and POST /stream`));
 }
 
 async function answerExec(c: Context, options: ServerOptions, Answer: AnswerClass): Promise<Response> {
+  const { runner, request, raw } = await readRequest(c, options, c.req.raw.signal);
+  const bytes = await runner.exec(request);
+  const headers = { "content-type": raw ? RAW_TYPE : JSON_TYPE, ...lastHeaders(options) };
+  return new Answer(raw ? bytes : encodeExecAnswer(bytes), { status: EXEC_STATUS, headers });
+}
+
+/** What fails before the first part has the status of its error. */
+async function answerStream(c: Context, options: ServerOptions): Promise<Response> {
+  const left = new AbortController();
+  const { runner, request } = await readRequest(c, options, AbortSignal.any([c.req.raw.signal, left.signal]));
+  const parts = runner.stream(request)[Symbol.asyncIterator]();
+  const lines = encodeStream(await parts.next(), parts);
+  const headers = { "content-type": NDJSON_TYPE, ...lastHeaders(options) };
+  return new Response(streamFrom(lines, () => left.abort()), { status: STREAM_STATUS, headers });
+}
+
+/** A stopping server waits for its connections, so the last answer on each says that it is the last. */
+function lastHeaders({ draining }: ServerOptions): Record<string, string> {
+  return draining ? { connection: "close" } : {};
+}
+
+async function readRequest(c: Context, options: ServerOptions, signal: AbortSignal): Promise<ReadRequest> {
   const header: HeaderOf = (name) => c.req.header(name);
   const runner = options.admit(header);
   const raw = isRaw(c.req.header("content-type") ?? null);
   const call = await readCall(c, { raw, limit: options.maxPayloadBytes, runner });
   const timeoutMs = timeoutFromHeader(header(HEADERS.timeoutMs));
-  const target = c.req.param("name");
-  const bytes = await runner.exec(requestFromHeaders(header, { ...call, target, signal: c.req.raw.signal, timeoutMs }));
-  const type = raw ? RAW_TYPE : JSON_TYPE;
-  // A stopping server waits for its connections, so the last answer on each says that it is the last.
-  const last: Record<string, string> = options.draining ? { connection: "close" } : {};
-  return new Answer(raw ? bytes : encodeExecAnswer(bytes), { status: EXEC_STATUS, headers: { "content-type": type, ...last } });
+  return { runner, raw, request: requestFromHeaders(header, { ...call, target: c.req.param("name"), signal, timeoutMs }) };
+}
+
+interface ReadRequest {
+  readonly runner: Runner;
+  readonly raw: boolean;
+  readonly request: DispatchRequest;
 }
 
 interface CallReader {

@@ -41,11 +41,18 @@ export class FrameBatch {
     this.add(KIND.hello, 0, encoder.encode(JSON.stringify(value)));
   }
 
+  /** Credit for so many parts more. */
+  addCredit(id: number, parts: number): void {
+    const body = new Uint8Array(4);
+    writeU32(body, 0, parts);
+    this.add(KIND.credit, id, body);
+  }
+
   /**
-   * A call: `u32` milliseconds left (0: no deadline), `u8` attempt, `u8` hops, then id, trace, party and command each behind a `u8` length,
+   * A call, or what asks for a stream: `u32` milliseconds left (0: no deadline), `u8` attempt, `u8` hops, then id, trace, party and command each behind a `u8` length,
    * then the payload.
    */
-  addCall(id: number, call: Call): void {
+  addCall(id: number, call: Call, kind: number = KIND.call): void {
     this.#room(HEADER_BYTES + META_BYTES + (call.payload.length < LARGE_BYTES ? call.payload.length : 0));
     const start = this.#at;
     const block = this.#block;
@@ -58,7 +65,7 @@ export class FrameBatch {
     this.#text(call.traceparent);
     this.#text(call.party);
     this.#text(call.command);
-    writeHeader(block, start, KIND.call, id, this.#at - start - HEADER_BYTES + call.payload.length);
+    writeHeader(block, start, kind, id, this.#at - start - HEADER_BYTES + call.payload.length);
     this.#append(call.payload);
   }
 

@@ -66,6 +66,13 @@ class SocketCaller implements DriverCaller {
     return line.call(command, payload, options);
   }
 
+  async *stream(command: string, payload: Uint8Array = EMPTY, options: CallOptions = {}): AsyncGenerator<Bytes, void, void> {
+    const { maxPayloadBytes, plugin } = this.#options;
+    if (payload.length > maxPayloadBytes) throw withMore(payloadTooLarge(command, payload, maxPayloadBytes), { plugin });
+    const line = this.#line ?? await this.#guarded(options, () => this.#open());
+    yield* { [Symbol.asyncIterator]: () => line.stream(command, payload, options) };
+  }
+
   close(): Promise<void> {
     this.#closed = true;
     this.#line?.end(lostError("it was closed"));

@@ -3,7 +3,7 @@
  * @module
  */
 import { PluginError } from "../errors.ts";
-import { COUNTED_BYTES, HEADER_BYTES, KIND, readU32 } from "./wire.ts";
+import { COUNTED_BYTES, HEADER_BYTES, KIND, LAST_KIND, readU32 } from "./wire.ts";
 
 /** Gets each frame. `isOwn` says that nothing else uses the body's memory. */
 export type OnFrame = (kind: number, id: number, body: Uint8Array, isOwn: boolean) => void;
@@ -71,7 +71,7 @@ export class FrameReader {
     const length = readU32(header, start) - COUNTED_BYTES;
     const kind = header[start + 4] ?? 0;
     const id = readU32(header, start + 5);
-    if (length < 0 || kind < KIND.hello || kind > KIND.pong) {
+    if (length < 0 || kind < KIND.hello || kind > LAST_KIND) {
       throw new PluginError("caller.bad_response", `What came is no frame: kind ${kind}, ${length} bytes`);
     }
     if (length > this.capBytes) {

@@ -13,11 +13,15 @@ import { tooLarge } from "../guard.ts";
 import { HEADERS } from "../headers.ts";
 import { PROTOCOL_VERSION } from "../reserved.ts";
 import type { Runner, Server, Service } from "../server.ts";
+import type { Bytes } from "../caller.ts";
 import { OpenCall } from "./open_call.ts";
 import { FrameReader } from "./reader.ts";
-import { decodeHello, HELLO_CAP, KIND, META_BYTES, ReceivedCall, SOCKET_FOLDER } from "./wire.ts";
+import { ServedStream } from "./served_stream.ts";
+import { decodeHello, HELLO_CAP, KIND, META_BYTES, readU32, ReceivedCall, SOCKET_FOLDER } from "./wire.ts";
 import { FrameWriter } from "./writer.ts";
 
+/** What a credit has. */
+const CREDIT_BYTES = 4;
 /** How long answers that are on their way may take when the server closes. */
 const FLUSH_MS = 250;
 
@@ -55,6 +59,8 @@ class Session {
   readonly #writer: FrameWriter;
   readonly #reader: FrameReader;
   readonly #open = new Map<number, OpenCall>();
+  /** Those of the open calls that are answered in parts. */
+  readonly #streams = new Map<number, ServedStream>();
   #greeted = false;
   /** What its hellos have said. */
   readonly #said = new Map<string, string>();
@@ -85,8 +91,12 @@ class Session {
     this.#ended = true;
     this.#writer.close();
     this.#socket.destroy();
-    for (const call of this.#open.values()) call.abort();
+    this.#abortAll();
     this.#open.clear();
+  }
+
+  #abortAll(): void {
+    for (const id of this.#open.keys()) this.#onCancel(id);
   }
 
   #read(chunk: Uint8Array): void {
@@ -99,8 +109,9 @@ class Session {
 
   readonly #onFrame = (kind: number, id: number, body: Uint8Array, isOwn: boolean): void => {
     if (this.#ended) return;
-    if (kind === KIND.call && this.#greeted) this.#onCall(id, body, isOwn);
-    else if (kind === KIND.cancel && this.#greeted) this.#open.get(id)?.abort();
+    if ((kind === KIND.call || kind === KIND.stream) && this.#greeted) this.#onCall(kind, id, { body, isOwn });
+    else if (kind === KIND.cancel && this.#greeted) this.#onCancel(id);
+    else if (kind === KIND.credit && this.#greeted && body.length === CREDIT_BYTES) this.#streams.get(id)?.add(readU32(body, 0));
     else if (kind === KIND.ping && this.#greeted) this.#writer.write((batch) => batch.add(KIND.pong, id));
     else if (kind === KIND.hello && id === 0) this.#onHello(decodeHello(body));
     else this.#refuseAll(unexpected(this.#greeted ? `A host sends no frame of kind ${kind}` : "The first frame must be hello"));
@@ -146,7 +157,12 @@ class Session {
     }
   }
 
-  #onCall(id: number, body: Uint8Array, isOwn: boolean): void {
+  #onCancel(id: number): void {
+    this.#open.get(id)?.abort();
+    this.#streams.get(id)?.leave();
+  }
+
+  #onCall(kind: number, id: number, { body, isOwn }: { readonly body: Uint8Array; readonly isOwn: boolean }): void {
     const runner = this.#runner;
     if (runner === undefined) return this.#fail(id, this.#refusal ?? unexpected("Nobody has said who calls"));
     const call = ReceivedCall.from(body);
@@ -156,6 +172,7 @@ class Session {
     if (this.#open.has(id)) return this.#refuseAll(unexpected(`There is an open call ${id} already`));
     const open = new OpenCall(call, { isOwn, host: this.#said.get(HEADERS.host) ?? "", toHost: this.#options.isHost === true });
     this.#open.set(id, open);
+    if (kind === KIND.stream) return void this.#serve(id, runner.stream(open)[Symbol.asyncIterator]());
     runner.exec(open).then((bytes) => {
       if (this.#open.delete(id)) this.#writer.write((batch) => batch.add(KIND.result, id, bytes));
     }, (error: PluginError) => {
@@ -163,8 +180,21 @@ class Session {
     });
   }
 
+  /** What was given up is answered no more: its id is free again at once. */
+  async #serve(id: number, parts: AsyncIterator<Bytes>): Promise<void> {
+    const stream = new ServedStream(parts);
+    this.#streams.set(id, stream);
+    await stream.send({
+      part: (bytes) => this.#writer.write((batch) => batch.add(KIND.part, id, bytes)),
+      end: () => this.#writer.write((batch) => batch.add(KIND.end, id)),
+      error: (error) => this.#fail(id, isPluginError(error) ? error : refusal("exec.failed", messageOf(error))),
+    });
+    this.#streams.delete(id);
+    this.#open.delete(id);
+  }
+
   readonly #onOversized = (kind: number, id: number): void => {
-    if (kind === KIND.call) this.#refuse(id, this.#refusal ?? tooLarge(this.#options.maxPayloadBytes));
+    if (kind === KIND.call || kind === KIND.stream) this.#refuse(id, this.#refusal ?? tooLarge(this.#options.maxPayloadBytes));
     else this.#refuseAll(unexpected(`The frame of kind ${kind} is too large`));
   };
 
@@ -186,7 +216,7 @@ class Session {
     this.#writer.close();
     this.#socket.end(() => this.#socket.destroy()); // Whatever the other side still sends, nobody reads it.
     this.#ended = true;
-    for (const call of this.#open.values()) call.abort();
+    this.#abortAll();
   }
 
   /** Who does not read the answers gets to send no more calls. */

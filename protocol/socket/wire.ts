@@ -16,15 +16,27 @@ export const KIND = {
   result: 3,
   /** A code and a message; with id 0 of the connection itself. */
   error: 4,
-  /** For streams, which are not there yet, as are `end` and `credit`. */
+  /** The bytes of one part of a stream. */
   part: 5,
+  /** All parts of a stream were sent. */
   end: 6,
+  /** A number of four bytes: so many parts more may be sent. */
   credit: 7,
   /** Nobody waits for the call any more. */
   cancel: 8,
   ping: 9,
   pong: 10,
+  /** As a call; its answer comes in parts. */
+  stream: 11,
 } as const;
+
+/** The last kind that there is. */
+export const LAST_KIND: number = KIND.stream;
+
+/** How many parts of a stream may be sent before there is credit for more. */
+export const FIRST_CREDIT = 16;
+/** So many are given anew when so many were taken. */
+export const MORE_CREDIT: number = FIRST_CREDIT / 2;
 
 /** The bytes before a frame's body. */
 export const HEADER_BYTES = 9;

@@ -247,3 +247,21 @@ test("D3: check shows who may call what, and a capability that two plugins of a 
     assert.deepEqual(access, { a: { services: ["kv.*"], publish: ["item.*"], plugins: { b: ["sign.#"] }, subscribes: ["item.#"] } });
   });
 });
+
+test("D20: exec --stream writes the parts as they come, an error after them, and refuses a stream without it", async () => {
+  await withFolder(async (folder) => {
+    const config = await writeConfig(folder, { a: { ...typescriptPlugin("tests/fixtures/streams.ts") } });
+    const stream = async (payload: unknown, ...args: string[]) =>
+      await cli(["exec", "a", "streams.make", JSON.stringify(payload), "--config", config, ...args]);
+    const hex = await stream({ parts: 3, bytes: 2 }, "--stream", "--as", "hex");
+    assert.deepEqual([hex.code, hex.stdout], [0, "0000\n0101\n0202\n"]);
+    const json = await stream({ parts: 2, bytes: 1, then: "fail" }, "--stream", "--json");
+    assert.equal(json.code, 1);
+    assert.deepEqual(json.stdout.trim().split("\n").map((line) => JSON.parse(line).hex), ["00", "01"]);
+    assert.match(json.stderr, /streams\.broken/);
+    assert.equal((await stream({ parts: 3, bytes: 2 }, "--stream")).stdout, "\0\0\x01\x01\x02\x02");
+    const without = await stream({ parts: 3 });
+    assert.deepEqual([without.code, without.stdout], [1, ""]);
+    assert.match(without.stderr, /exec\.bad_request/);
+  });
+});

@@ -68,3 +68,42 @@ test("D6: a facade is no promise, and a symbol finds nothing", async () => {
     assert.equal((api.store as unknown as { [Symbol.iterator]: unknown })[Symbol.iterator], undefined);
   });
 });
+
+test("D20: a contract with a part gives a typed stream; both sides check each part; info says which commands stream", async () => {
+  const contract = {
+    "log.lines": {
+      input: v.object({ count: v.number() }),
+      part: v.pipe(v.object({ line: v.number() }), v.transform(({ line }) => BigInt(line))),
+    },
+    "log.wrong": { input: v.undefined(), part: v.object({ line: v.number() }) },
+    "log.refused": { input: v.undefined(), part: v.string() },
+  };
+  await withHost({ log: typescriptPlugin("tests/fixtures/log_lines.ts") }, async (host) => {
+    const { log } = typed(host.get("log"), contract);
+    const lines: bigint[] = [];
+    for await (const line of log.lines({ count: 3 })) lines.push(line);
+    assert.deepEqual(lines, [0n, 1n, 2n]);
+    const first = (stream: AsyncIterable<unknown>) => stream[Symbol.asyncIterator]().next();
+    await assert.rejects(Promise.resolve(first(log.lines({} as { count: number }))), {
+      code: "exec.invalid_input",
+      message: /"log\.lines" does not fit: count/,
+    });
+    await assert.rejects(Promise.resolve(first(host.get("log").stream("log.lines", bytes("{}")))), {
+      code: "exec.invalid_input",
+      message: /count/,
+    });
+    await assert.rejects(Promise.resolve(first(log.wrong(undefined))), { code: "exec.failed", message: /line/ });
+    await assert.rejects(Promise.resolve(first(log.refused(undefined))), {
+      code: "caller.bad_response",
+      message: /A part of "log\.refused"/,
+    });
+    await assert.rejects(host.get("log").exec("log.lines", bytes('{"count":1}')), { code: "exec.bad_request" });
+    const { commands } = await host.get("log").info();
+    assert.deepEqual(commands.map(({ name, stream }) => [name, stream]), [
+      ["log.lines", true],
+      ["log.plain", undefined],
+      ["log.refused", true],
+      ["log.wrong", true],
+    ]);
+  });
+});

@@ -21,7 +21,8 @@ async function withShapes(use: (handle: PluginHandle) => Promise<void>, wire = "
 /** A caller that counts what it sends, and answers that. */
 function counting(answer = "null"): Caller & { readonly sent: string[] } {
   const sent: string[] = [];
-  return { sent, ping: () => Promise.resolve("pong"), exec: (command) => (sent.push(command), Promise.resolve(bytes(answer))) };
+  const exec = (command: string) => (sent.push(command), Promise.resolve(bytes(answer)));
+  return { sent, ping: () => Promise.resolve("pong"), exec, stream: () => (async function* () {})() };
 }
 
 /** A value that the types would refuse. */

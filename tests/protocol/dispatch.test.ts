@@ -178,7 +178,7 @@ test("C7: what init throws reaches the host, and it has the context of a call", 
 
 test("C17: a plugin that can tell its health lists the feature and answers as JSON; one that gives nothing is well", async () => {
   const health = (answer: unknown) => unitDispatcher({ health: () => answer as Record<string, null> });
-  assert.deepEqual(health({}).features, ["cancel", "health", "info", "init", "raw", "shutdown"]);
+  assert.deepEqual(health({}).features, ["cancel", "health", "info", "init", "raw", "shutdown", "stream"]);
   for (const [answer, json] of [[{ db: "down", web: null }, '{"db":"down","web":null}'], [undefined, "{}"]] as const) {
     assert.equal(text(await health(answer).exec(request({ command: "polyplug.health" }))), json);
   }

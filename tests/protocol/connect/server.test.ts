@@ -54,7 +54,7 @@ test("A8, B1: Connect: Ping is answered in JSON and in protobuf, and says what t
   await withServer(commands, async ({ port }) => {
     const answer = await sendRaw(port, ping());
     assert.deepEqual([answer.status, JSON.parse(answer.body)], [200, { Status: "success", Data: { Response: "pong" } }]);
-    assert.equal(answer.headers.get("x-polyplug"), "1; features=cancel,info,init,raw,shutdown");
+    assert.equal(answer.headers.get("x-polyplug"), "1; features=cancel,info,init,raw,shutdown,stream");
     const binary = await sendRaw(port, rawRequest("POST /plugin.Plugin/Ping", { ...PROTO, "content-length": "0" }));
     assert.deepEqual([binary.status, binary.headers.get("content-type")], [200, "application/proto"]);
     assert.deepEqual(binary.bytes, new Uint8Array(execResponse("pong")));

@@ -31,7 +31,7 @@ test("A8, B1: gRPC: Ping is answered with pong, and says what the plugin knows",
     assert.deepEqual([answer.status, answer.grpcStatus], [200, "0"]);
     assert.match(String(answer.headers["content-type"]), /^application\/grpc/);
     assert.deepEqual(answer.body, envelope(execResponse("pong")));
-    assert.equal(answer.headers["x-polyplug"], "1; features=cancel,info,init,raw,shutdown");
+    assert.equal(answer.headers["x-polyplug"], "1; features=cancel,info,init,raw,shutdown,stream");
     assert.equal(answer.headers["x-polyplug-proof"], undefined);
   });
 });

@@ -36,7 +36,7 @@ test("A8: GET /ping is answered with exactly 200 and pong, and says what the plu
       assert.equal(answer.status, 200);
       assert.equal(answer.body, '{"status":"success","data":{"response":"pong"}}');
       assert.match(answer.headers.get("content-type") ?? "", /^application\/json/);
-      assert.equal(answer.headers.get("x-polyplug"), "1; features=cancel,info,init,raw,shutdown");
+      assert.equal(answer.headers.get("x-polyplug"), "1; features=cancel,info,init,raw,shutdown,stream");
       assert.equal(answer.headers.get("x-polyplug-proof"), undefined);
     }
   });

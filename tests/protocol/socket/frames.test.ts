@@ -145,7 +145,7 @@ for (
   const [what, header] of [
     ["a length that leaves no room for kind and id", [0, 0, 0, 4, 2, 0, 0, 0, 1]],
     ["kind 0", [0, 0, 0, 5, 0, 0, 0, 0, 1]],
-    ["kind 11", [0, 0, 0, 5, 11, 0, 0, 0, 1]],
+    ["kind 12", [0, 0, 0, 5, 12, 0, 0, 0, 1]],
     ["HTTP", [...bytes("GET / HTTP/1.1\r\n\r\n")]],
   ] as const
 ) {

@@ -19,7 +19,7 @@ const echo = (payload: Uint8Array) => payload;
 
 test("B12: the server lists its features, and proves that it holds the token", async () => {
   await withSocketServer({ echo }, async (connect) => {
-    assert.deepEqual(await hello(await connect()), { polyplug: 1, features: ["cancel", "info", "init", "raw", "shutdown"] });
+    assert.deepEqual(await hello(await connect()), { polyplug: 1, features: ["cancel", "info", "init", "raw", "shutdown", "stream"] });
     const nonce = "ab".repeat(16);
     assert.equal((await hello(await connect(), { nonce }))["proof"], await proofFromToken(TOKEN, nonce));
   }, { token: TOKEN });
