@@ -34,6 +34,7 @@ export class Run implements Expiring {
   #controller: AbortController | undefined;
   #gaveUp: PluginError | undefined;
   #reject!: (error: PluginError) => void;
+  #finish!: () => void;
 
   constructor(request: DispatchRequest, surroundings: Surroundings) {
     this.request = request;
@@ -95,6 +96,7 @@ export class Run implements Expiring {
         deadline?.cancel();
         signal.removeEventListener("abort", cancel);
       };
+      this.#finish = finish;
       answer.then(resolve, reject).finally(finish);
     });
   }
@@ -120,7 +122,7 @@ export class Run implements Expiring {
     this.#gaveUp = error;
     this.#reject(error);
     this.#controller?.abort(error);
-    this.#isOpen = false;
+    this.#finish(); // A handler that never ends would keep its deadline, and that the process, which in a host is not its own.
     for (const call of this.#outward ?? []) call.abandon(error);
   }
 }

@@ -23,6 +23,8 @@ const MOST_HOPS = 16;
 export interface Plugins {
   /** What a plugin may call, as the configuration says now. */
   grantsOf(plugin: string): Grants;
+  /** The plugin that a name stands for: itself, or that which plays the role of this name. */
+  servedBy(name: string): string;
   /** @throws {PluginError} "host.unknown_plugin", or why it was rejected. */
   callerOf(plugin: string): PluginCaller;
   /** Whether it can be called without waiting for a start. */
@@ -106,7 +108,8 @@ export class Router {
     if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) {
       throw notGranted(from, `the command "${command}" of plugin "${target}"`, `plugins.${target}`);
     }
-    return await this.#starting.pass({ from, target, requestId }, () => this.#forward(request, target));
+    const plugin = this.#plugins.servedBy(target);
+    return await this.#starting.pass({ from, target: plugin, requestId }, () => this.#forward(request, plugin));
   }
 
   async #forward(
@@ -144,7 +147,7 @@ export class Router {
           from: this.#host,
           target,
         };
-        return target === undefined ? this.#serve(given) : this.#forward(given, target);
+        return target === undefined ? this.#serve(given) : this.#forward(given, this.#plugins.servedBy(target));
       },
     };
   }

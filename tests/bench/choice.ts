@@ -15,8 +15,8 @@ export const PAYLOADS: ReadonlyMap<string, number> = new Map([
   ["16 MiB", 16 * 1024 * 1024],
 ]);
 
-/** What can be measured: calls, the time from start to first answer, the command line's `list`, memory and many calls, what watching costs. */
-export const PARTS = ["calls", "start", "list", "limits", "supervision"] as const;
+/** What can be measured: calls, the time from start to first answer, the command line's `list`, memory and many calls, what watching costs, and built-ins. */
+export const PARTS = ["calls", "start", "list", "limits", "supervision", "builtins"] as const;
 /** One of them. */
 export type Part = typeof PARTS[number];
 

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Runtime, RUNTIMES } from "../support.ts";
+import type { BuiltinCosts } from "./builtin_worker.ts";
 import { PAYLOADS } from "./choice.ts";
 import type { Limits } from "./limits_worker.ts";
 import { type Peer, REFERENCE } from "./peers.ts";
@@ -22,6 +23,7 @@ export interface Results {
   readonly starts: ReadonlyMap<WireName, ReadonlyMap<Runtime, Starts>>;
   readonly limits: ReadonlyMap<WireName, ReadonlyMap<Runtime, Limits>>;
   readonly supervision: ReadonlyMap<Runtime, Supervision>;
+  readonly builtins: ReadonlyMap<Runtime, BuiltinCosts>;
   readonly list: Starts | undefined;
   readonly peers: readonly (Peer & { readonly version: string })[];
 }
@@ -35,7 +37,7 @@ const WHO: Readonly<Record<string, string>> = {
 
 /** The whole text. */
 export function formatResults(results: Results): string {
-  const { machine, calls, starts, limits, supervision, list, peers } = results;
+  const { machine, calls, starts, limits, supervision, builtins, list, peers } = results;
   const today = new Date().toISOString().slice(0, 10);
   return [
     "# What a call costs",
@@ -47,6 +49,7 @@ export function formatResults(results: Results): string {
     ...(starts.size > 0 || list !== undefined ? section("From start to first answer", startTable(starts, list)) : []),
     ...(limits.size > 0 ? section("16 MiB and 1,000 calls", limitTable(limits)) : []),
     ...(supervision.size > 0 ? section("Supervision", superviseTable(supervision)) : []),
+    ...(builtins.size > 0 ? section("Built-ins", builtinTable(builtins)) : []),
   ].join("\n\n") + "\n";
 }
 
@@ -154,6 +157,13 @@ function limitTable(limits: Results["limits"]): string {
     ])
   );
   return table(columns, rows);
+}
+
+function builtinTable(builtins: Results["builtins"]): string {
+  const titles = ["the bare function, 16 B", "in process", "in a worker"];
+  const us = (value: number) => `${value.toFixed(2)} µs`;
+  const rows = [...builtins].map(([runtime, { bareUs, inProcessUs, workerUs }]) => [runtime, us(bareUs), us(inProcessUs), us(workerUs)]);
+  return table([{ title: "on" }, ...titles.map((title) => ({ title, isFigure: true }))], rows);
 }
 
 function superviseTable(supervision: Results["supervision"]): string {

@@ -49,9 +49,10 @@ const START_AT_MOST_MS = 25;
 const LIST_AT_MOST = 1.5;
 const WATCHED_AT_MOST = 1.05;
 const IDLE_BELOW_PERCENT = 2;
+const BUILTIN_AT_MOST_US = 5;
 
 /** A row for each promise of which something was measured. */
-export function judge({ calls, starts, limits, supervision, list }: Results): readonly Verdict[] {
+export function judge({ calls, starts, limits, supervision, builtins, list }: Results): readonly Verdict[] {
   const rows = [
     ...PROMISES.flatMap((promised) => judgeCalls(promised, calls.get(promised.wire) ?? [])),
     ...[...limits].map(([wire, byRuntime]) =>
@@ -80,6 +81,10 @@ export function judge({ calls, starts, limits, supervision, list }: Results): re
     rowOf(`${IDLE_PLUGINS} plugins that nobody calls`, `< ${IDLE_BELOW_PERCENT} % of a core`, supervision, ({ idle }) => ({
       text: `${idle.percentOfCore.toFixed(2)} %`,
       isMet: idle.percentOfCore < IDLE_BELOW_PERCENT,
+    })),
+    rowOf("a built-in in process, 16 B", `≤ the bare function + ${BUILTIN_AT_MOST_US} µs`, builtins, ({ bareUs, inProcessUs }) => ({
+      text: `+${(inProcessUs - bareUs).toFixed(2)} µs`,
+      isMet: inProcessUs - bareUs <= BUILTIN_AT_MOST_US,
     })),
   ];
   return rows.filter(({ shown }) => shown.size > 0);
