@@ -6,6 +6,7 @@
 export {
   type Api,
   type AttemptOptions,
+  type Builtin,
   type ByContract,
   type Bytes,
   type ByType,

@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { Dialect } from "../protocol/caller.ts";
 import { type Endpoint, endpointFromAddress } from "../protocol/endpoint.ts";
 import { PluginError } from "../protocol/errors.ts";
+import type { Builtin } from "./builtins/builtin.ts";
 import type { HostConfig } from "./config/parse.ts";
 import type { RestartPolicy } from "./supervise/backoff.ts";
 import type { EventQueueTable, PluginTable } from "./config/schema.ts";
@@ -38,6 +39,8 @@ export interface PluginSpec {
   /** How long it may take from spawn to ready. */
   readonly startTimeoutMs: number;
   readonly commType: string;
+  /** What runs inside the host's own process; `undefined` for a program. */
+  readonly builtin: Builtin | undefined;
   /** 0 when the host chooses. */
   readonly commPort: number;
   /** Where it listens, if not on a loopback address at its port. */
@@ -80,6 +83,10 @@ export interface PluginSpec {
   readonly provides: readonly string[];
   /** How events wait for it. */
   readonly events: EventQueueOptions;
+  /** What it is one of several providers of. */
+  readonly role: string | undefined;
+  /** Patterns of the commands that can be called from outside, on the host's routes. */
+  readonly expose: readonly string[];
   /** Keys that were set and that this version cannot honour; running without them would be unsafe. */
   readonly unsupported: readonly string[];
   /** Only `discoverPlugins` makes one. */
@@ -170,6 +177,7 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     sha256: table.sha256,
     startTimeoutMs: 1000 * (table.start_timeout ?? Math.max(table.exec_time, LEAST_START_TIMEOUT_S)),
     commType: table.comm_type,
+    builtin: undefined,
     commPort: table.comm_port,
     address: table.address === undefined ? undefined : endpointFromAddress(table.address),
     attach: table.attach === undefined ? undefined : endpointFromAddress(table.attach),
@@ -195,6 +203,8 @@ function specFromTable(config: HostConfig, host: string, name: string): PluginSp
     tickMs: table.tick === undefined ? undefined : 1000 * table.tick,
     provides: table.provides,
     events: eventQueue({ ...config.events, ...definedOf(table.events) }),
+    role: table.role,
+    expose: table.expose,
     unsupported: (["permissions"] as const).filter((key) => table[key] !== undefined),
     [discovered]: true,
   };

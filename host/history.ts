@@ -21,7 +21,8 @@ export class History {
     if (this.#diedSinceStart) this.restarts += 1;
     this.#diedSinceStart = false;
     // One that somebody else runs is asked nothing that nobody asked for: a second connection to it may outlive it.
-    if (launch.pid !== undefined && launch.features.includes("info")) void this.#askVersion(launch);
+    const isOurs = launch.pid !== undefined || launch.endpoint === undefined;
+    if (isOurs && launch.features.includes("info")) void this.#askVersion(launch);
   }
 
   /** A process has ended, by itself or because it was let go of. */

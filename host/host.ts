@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, type PluginError } from "../protocol/errors.ts";
 import { requireApiVersion, requireCompatibleApi } from "./api_version.ts";
+import { type Builtin, requireBuiltins, withBuiltin, withBuiltins } from "./builtins/builtin.ts";
 import { type ConfigInput, locateConfig } from "./config/locate.ts";
 import { type HostConfig, parseConfig, parseConfigOf } from "./config/parse.ts";
 import { discoverPlugin, discoverPlugins, type PluginSpec } from "./discover.ts";
@@ -15,7 +16,7 @@ import type { PluginHandle } from "./handle.ts";
 import type { LogSink, PluginLog } from "./logs/record.ts";
 import { createLogSink } from "./logs/sink.ts";
 import { RunningHost } from "./running_host.ts";
-import { requireUnique } from "./services/registry.ts";
+import { providerFrom, requireUnique } from "./services/registry.ts";
 import type { Settings } from "./settings.ts";
 import type { SuperviseOptions } from "./supervise/options.ts";
 import { requireCallable } from "./slot_errors.ts";
@@ -33,6 +34,12 @@ export interface OpenHostOptions {
   readonly api?: string;
   /** Transports of the application's own, by the `comm_type` that names them; `socket` stands for the framed socket. */
   readonly drivers?: Readonly<Record<string, Driver>>;
+  /**
+   * Plugins that run inside this process, by name: what `definePlugin` gives, or `{ worker: URL }` of a module that exports that, for one
+   * in a thread of its own. They are plugins of the host beside those of the configuration, where a table with `comm_type = "builtin"`
+   * says what they are granted, their `config`, limits and so on.
+   */
+  readonly builtins?: Readonly<Record<string, Builtin>>;
   /** Gets a record of every line that a plugin writes, and the host's notices; what it throws harms nothing. Default: nobody. */
   readonly onLog?: (record: PluginLog) => void;
   /** Gives the opening up, and closes the host when it fires later. */
@@ -79,7 +86,8 @@ export interface Host {
   /** The plugins that did not pass verification, and why; `get()` of one throws its error. */
   readonly rejected: ReadonlyMap<string, PluginError>;
   /**
-   * The handle of a plugin, always the same one; starts nothing.
+   * The handle of a plugin, always the same one; starts nothing. With the name of a role: a handle that follows whatever plays it, the
+   * plugin of the configuration while it is active, else the built-in.
    * @throws {PluginError} "host.unknown_plugin", or the error for which it was rejected.
    */
   get(name: string): PluginHandle;
@@ -87,6 +95,12 @@ export interface Host {
   readonly events: EventBus;
   /** What the application wants its plugins to know. */
   readonly settings: Settings;
+  /**
+   * The commands that plugins `expose` in the configuration, as `POST /plugins/<plugin>/<command>`, to be mounted in an application's own
+   * server: bytes in, bytes out. They are open to whoever reaches that server; put authentication in front.
+   */
+  // `Hono`, which the check of the documentation would take for a private type of this package.
+  readonly routes: InstanceType<typeof import("hono")["Hono"]>;
   /**
    * Offers plugins a service: its commands are called as `<service>.<command>` by those whose `grants` name them, until it is disposed.
    * @throws {TypeError} when the name is none, or is taken; `kv`, `log`, `events`, `settings` and `registry` are the host's own.
@@ -126,7 +140,7 @@ export interface Host {
  * ```
  *
  * @throws {PluginError} "config.not_found", "config.invalid", "discover.unknown_host".
- * @throws {TypeError} when `api` is no semver version.
+ * @throws {TypeError} when `api` is no semver version, or a built-in no plugin.
  */
 export async function openHost(name: string, options: OpenHostOptions = {}): Promise<Host> {
   requireApiVersion(options.api);
@@ -140,26 +154,34 @@ export async function openHost(name: string, options: OpenHostOptions = {}): Pro
  */
 export async function openHostFrom(
   name: string,
-  config: HostConfig,
+  read: HostConfig,
   options: OpenHostOptions,
   developed: ReadonlySet<string> = new Set(),
 ): Promise<Host> {
+  const { builtins = {} } = options;
+  requireBuiltins(builtins);
+  const config = withBuiltins(read, name, builtins);
   const log = createLogSink(options.onLog);
   for (const { path, message } of config.warnings) log(notice("", `${path} ${message}`, "config.invalid"));
-  const plugins = await verifyAll(discoverPlugins(config, name), options.api, log);
+  const [plugins, { createRoutes }] = await Promise.all([
+    verifyAll(discoverPlugins(config, name).map((spec) => withBuiltin(spec, builtins)), options.api, log),
+    import("./routes.ts"),
+  ]);
   options.signal?.throwIfAborted();
   const readPlugin = async (plugin: string): Promise<VerifiedPlugin> => {
-    const spec = discoverPlugin(parseConfigOf(await locateConfig(options.config), plugin), name, plugin);
+    const now = withBuiltins(parseConfigOf(await locateConfig(options.config), plugin), name, builtins);
+    const spec = withBuiltin(discoverPlugin(now, name, plugin), builtins);
     requireCallable(plugin, { kind: spec.enabled ? "idle" : "inactive" }, false);
     requireCompatibleApi(spec, options.api);
     if (!developed.has(plugin)) return await verifyPlugin(spec);
     log(notice(plugin, `The checksum of plugin "${plugin}" is not applied while it is watched`, "verify.not_applied"));
     return await verifyPlugin(withoutChecksum(spec));
   };
-  requireUnique(plugins.verified.map(({ spec }) => ({ name: spec.name, provides: spec.provides, isGone: false })));
+  requireUnique(plugins.verified.map(({ spec }) => providerFrom(spec)));
   const host = new RunningHost(name, plugins, {
     options,
     log,
+    createRoutes,
     readPlugin,
     stateDir: resolve(config.folder, config.stateDir),
     durable: config.events.durable,

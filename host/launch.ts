@@ -9,7 +9,10 @@ import { messageOf, PluginError } from "../protocol/errors.ts";
 import { createToken } from "../protocol/proof.ts";
 import { parseReadyLine, type ReadyLine } from "../protocol/ready_line.ts";
 import { SHUTDOWN } from "../protocol/reserved.ts";
+import type { Runner } from "../protocol/server.ts";
 import { attachLaunch } from "./attach.ts";
+import { missingBuiltin } from "./builtins/builtin.ts";
+import { BUILTIN } from "./config/schema.ts";
 import type { PluginSpec } from "./discover.ts";
 import type { Pass } from "./services/back_channel.ts";
 import { SOCKET, STDIO } from "./drivers.ts";
@@ -32,7 +35,8 @@ export interface Launch {
   /** `undefined` when it was not started by this host. */
   readonly pid: number | undefined;
   readonly startedAt: Date;
-  readonly endpoint: Endpoint;
+  /** `undefined` for a built-in, which listens nowhere. */
+  readonly endpoint: Endpoint | undefined;
   /** What carries its calls: its `comm_type`, or `socket`. */
   readonly wire: string;
   /** What the plugin lists, and what the configuration adds. */
@@ -61,6 +65,8 @@ export interface LaunchContext {
   readonly guardian: Guardian;
   /** Lets a launch call the host, where the plugin is granted something. */
   readonly issue: (spec: PluginSpec) => Promise<Pass | undefined>;
+  /** What runs the calls that a plugin makes of its host. */
+  readonly runnerOf: (plugin: string) => Runner;
 }
 
 /** How often a plugin gets another free port when somebody else took the one chosen for it. */
@@ -71,6 +77,10 @@ const MOST_PORTS = 3;
  * @throws {PluginError} "caller.unknown_comm_type" before anything is started, "verify.…", "spawn.…", "ready.…", or the signal's reason.
  */
 export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext, signal: AbortSignal): Promise<Launch> {
+  const { builtin } = plugin.spec;
+  if (builtin !== undefined) {
+    return await (await import("./builtins/launch.ts")).launchBuiltin({ ...plugin.spec, builtin }, context, signal);
+  }
   const openDriver = findDriver(plugin.spec, context.drivers);
   if (plugin.spec.attach !== undefined) {
     return await attachLaunch(plugin.spec, openDriver, { onNotice: noticesOf(plugin.spec, context.log), signal });
@@ -90,6 +100,7 @@ export async function startLaunch(plugin: VerifiedPlugin, context: LaunchContext
 }
 
 function findDriver(spec: PluginSpec, drivers: ReadonlyMap<string, Driver>): Driver {
+  if (spec.commType === BUILTIN) throw missingBuiltin(spec);
   const driver = spec.commType === SOCKET ? undefined : drivers.get(spec.commType); // It is offered beside another, never alone.
   if (driver !== undefined) return driver;
   const message = `Plugin "${spec.name}" speaks "${spec.commType}", for which there is no driver; there are: ${

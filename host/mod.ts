@@ -2,6 +2,7 @@
  * What an application needs to find, start and call plugins.
  * @module
  */
+export type { Builtin } from "./builtins/builtin.ts";
 export type { ConfigInput } from "./config/locate.ts";
 export { type Executor, openExecutor } from "./executor.ts";
 export type { PluginHandle } from "./handle.ts";

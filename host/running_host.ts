@@ -2,6 +2,7 @@
  * A host that is open: its plugins by name, each with its slot and its handle.
  * @module
  */
+import type { Hono } from "hono";
 import type { Driver } from "../protocol/caller.ts";
 import { isPluginError, messageOf, PluginError } from "../protocol/errors.ts";
 import type { Commands } from "../protocol/plugin.ts";
@@ -16,10 +17,12 @@ import type { Host, OpenHostOptions, ReloadOptions, StartOptions, StopOptions, V
 import { startLaunch } from "./launch.ts";
 import type { LogSink } from "./logs/record.ts";
 import { Guardian } from "./process/guardian.ts";
+import { Roles } from "./roles.ts";
+import type { createRoutes } from "./routes.ts";
 import { replayRecord } from "./replay.ts";
 import type { ApproveLaunch } from "./replacement.ts";
-import { HostServices, type Member as ServedMember, providerOf } from "./services/host_services.ts";
-import { requireUnique } from "./services/registry.ts";
+import { HostServices, type Member as ServedMember } from "./services/host_services.ts";
+import { type Provider, providerFrom, requireUnique } from "./services/registry.ts";
 import type { Settings } from "./settings.ts";
 import { Slot, type StartLaunch } from "./slot.ts";
 import { type PluginStatus, statusFromSlot } from "./status.ts";
@@ -33,6 +36,8 @@ interface Member extends ServedMember {
 export interface HostParts {
   readonly options: OpenHostOptions;
   readonly log: LogSink;
+  /** Makes the routes for what is exposed; loaded with the host, since an application asks for them without waiting. */
+  readonly createRoutes: typeof createRoutes;
   /** Reads the configuration again, for one plugin. */
   readonly readPlugin: (name: string) => Promise<VerifiedPlugin>;
   /** Where the host keeps what is to stay. */
@@ -48,21 +53,32 @@ export class RunningHost implements Host {
   readonly #members: ReadonlyMap<string, Member>;
   readonly #log: LogSink;
   readonly #readPlugin: HostParts["readPlugin"];
+  readonly #createRoutes: HostParts["createRoutes"];
+  #routes: Hono | undefined;
   readonly #guardian: Guardian;
   readonly #services: HostServices;
+  readonly #roles: Roles;
   #toldStart = false;
   #closing: Promise<void> | undefined;
 
-  constructor(name: string, { verified, disabled, rejected }: Verification, { options, log, readPlugin, stateDir, durable }: HostParts) {
+  constructor(name: string, { verified, disabled, rejected }: Verification, parts: HostParts) {
+    const { options, log, stateDir, durable } = parts;
     const drivers = new Map<string, Driver>([...DRIVERS, ...Object.entries(options.drivers ?? {})]);
     this.name = name;
     this.rejected = rejected;
     this.#log = log;
-    this.#readPlugin = readPlugin;
+    this.#readPlugin = parts.readPlugin;
+    this.#createRoutes = parts.createRoutes;
     const guardian = this.#guardian = new Guardian(name);
     const start: StartLaunch = (plugin, signal) => {
       preloadDriver(drivers.get(plugin.spec.commType));
-      return startLaunch(plugin, { drivers, log, guardian, issue: (spec) => services.issue(spec) }, signal);
+      return startLaunch(plugin, {
+        drivers,
+        log,
+        guardian,
+        issue: (spec) => services.issue(spec),
+        runnerOf: (name) => services.runnerOf(name),
+      }, signal);
     };
     const services = this.#services = new HostServices({
       host: name,
@@ -70,6 +86,7 @@ export class RunningHost implements Host {
       durable,
       member: (plugin) => this.#member(plugin),
       members: () => this.#members,
+      servedBy: (plugin) => this.#roles.servedBy(plugin),
       log,
       guardian,
     });
@@ -80,6 +97,7 @@ export class RunningHost implements Host {
     };
     const members = verified.map((plugin) => createMember(plugin.spec, plugin));
     this.#members = new Map([...members, ...disabled.map((spec) => createMember(spec))]);
+    this.#roles = new Roles(this.#members);
     for (const [plugin, member] of this.#members) services.follow(plugin, member);
   }
 
@@ -95,12 +113,19 @@ export class RunningHost implements Host {
     return this.#services.settings;
   }
 
+  get routes(): Hono {
+    return this.#routes ??= this.#createRoutes((plugin) => {
+      const member = this.#members.get(plugin);
+      return member && { spec: member.slot.spec, handle: member.handle };
+    });
+  }
+
   provide(service: string, commands: Commands): Disposable {
     return this.#services.provide(service, commands);
   }
 
   get(name: string): PluginHandle {
-    return this.#member(name).handle;
+    return this.#roles.handleOf(name, (plugin) => this.#member(plugin).handle) ?? this.#member(name).handle;
   }
 
   async start(name: string, options: StartOptions = {}): Promise<PluginHandle> {
@@ -172,11 +197,9 @@ export class RunningHost implements Host {
 
   /** While a plugin was gone another one may have taken over what it provides. */
   #requireFree({ spec, state }: Slot): void {
-    const others = [...this.#members.values()].map(({ slot }) => providerOf(slot)).filter((each) =>
-      each.name !== spec.name && !each.isGone
-    );
-    for (const capability of spec.provides) {
-      const owner = others.find(({ provides }) => provides.includes(capability));
+    const others = this.#othersThan(spec.name).filter(({ isGone }) => !isGone);
+    for (const capability of providerFrom(spec).claims) {
+      const owner = others.find(({ claims }) => claims.includes(capability));
       if (owner === undefined || state.kind === "inactive") continue;
       throw new PluginError(
         "host.duplicate",
@@ -191,11 +214,12 @@ export class RunningHost implements Host {
 
   /** A reload may bring what another plugin provides already. */
   #requireUnique(plugin: VerifiedPlugin): VerifiedPlugin {
-    const others = [...this.#members.values()].filter(({ slot }) => slot.spec.name !== plugin.spec.name).map(({ slot }) =>
-      providerOf(slot)
-    );
-    requireUnique([...others, { name: plugin.spec.name, provides: plugin.spec.provides, isGone: false }]);
+    requireUnique([...this.#othersThan(plugin.spec.name), providerFrom(plugin.spec)]);
     return plugin;
+  }
+
+  #othersThan(name: string): readonly Provider[] {
+    return [...this.#members.values()].map(({ slot }) => providerFrom(slot.spec, slot.state)).filter((each) => each.name !== name);
   }
 
   #logFailure(plugin: string, error: unknown): void {

@@ -8,6 +8,7 @@ import { dirname, resolve } from "node:path";
 import process from "node:process";
 import { PluginError } from "../protocol/errors.ts";
 import { takeSums } from "./checksum.ts";
+import { isBuiltin } from "./builtins/builtin.ts";
 import type { PluginSpec } from "./discover.ts";
 import { findProgram } from "./process/program.ts";
 
@@ -17,7 +18,7 @@ const verified: unique symbol = Symbol("verified");
 export interface VerifiedPlugin {
   /** What the configuration says. */
   readonly spec: PluginSpec;
-  /** The program that will run, absolute; empty for one that is attached to. */
+  /** The program that will run, absolute; empty for a built-in, and for one that is attached to. */
   readonly program: string;
   /** What an operator should look at, though nothing stands against a start. */
   readonly warnings: readonly PluginError[];
@@ -34,7 +35,7 @@ export async function verifyPlugin(spec: PluginSpec): Promise<VerifiedPlugin> {
   for (const key of spec.unsupported) {
     throw failure(spec, "config.invalid", `plugins.${spec.name}.${key} is not supported by this version, so the plugin is not started`);
   }
-  if (spec.attach !== undefined) return { spec, program: "", warnings: [], [verified]: true };
+  if (spec.attach !== undefined || isBuiltin(spec)) return { spec, program: "", warnings: [], [verified]: true };
   await verifyFiles(spec);
   const program = await findProgram(spec.name, spec.exec, spec.folder);
   return { spec, program, warnings: await findWarnings(spec, program), [verified]: true };

@@ -40,6 +40,7 @@ export class Run implements Expiring {
   #controller: AbortController | undefined;
   #gaveUp: PluginError | undefined;
   #reject: (error: PluginError) => void = () => {};
+  #finish: (() => void) | undefined;
 
   constructor(request: DispatchRequest, surroundings: Surroundings) {
     this.request = request;
@@ -107,6 +108,7 @@ export class Run implements Expiring {
         deadline?.cancel();
         signal.removeEventListener("abort", cancel);
       };
+      this.#finish = finish;
       answer.then(resolve, reject).finally(finish);
     });
   }
@@ -138,7 +140,9 @@ export class Run implements Expiring {
     this.#gaveUp = error;
     this.#reject(error);
     this.#controller?.abort(error);
-    this.close();
+    // A handler that never ends would keep its deadline, and that the process, which in a host is not its own.
+    if (this.#finish === undefined) this.close();
+    else this.#finish();
     for (const call of this.#outward ?? []) call.abandon(error);
   }
 }

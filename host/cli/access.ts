@@ -1,5 +1,5 @@
 /**
- * What a plugin may call, and what it hears of, as `polyplug check` shows it: takes a `PluginSpec`, gives it as data and as a line.
+ * What a plugin may call, what it hears of, and who may call it, as `polyplug check` shows it: takes a `PluginSpec`, gives it as data and as a line.
  * @module
  */
 import type { PluginSpec } from "../discover.ts";
@@ -10,8 +10,16 @@ export function hasAccess(spec: PluginSpec): boolean {
 }
 
 /** As data, by the keys of the configuration. */
-export function accessOf({ grants: { services, publish, plugins }, subscribes }: PluginSpec): Readonly<Record<string, unknown>> {
-  return { services, publish, plugins: Object.fromEntries(plugins), subscribes };
+export function accessOf({ grants, subscribes, role, expose }: PluginSpec): Readonly<Record<string, unknown>> {
+  const { services, publish, plugins } = grants;
+  return {
+    services,
+    publish,
+    plugins: Object.fromEntries(plugins),
+    subscribes,
+    ...(role === undefined ? {} : { role }),
+    ...(expose.length > 0 ? { expose } : {}),
+  };
 }
 
 /** As one line. */
@@ -19,11 +27,13 @@ export function describeAccess(spec: PluginSpec): string {
   return `${spec.name} may ${partsOf(spec).join("; ")}`;
 }
 
-function partsOf({ grants: { services, publish, plugins }, subscribes }: PluginSpec): readonly string[] {
+function partsOf({ grants: { services, publish, plugins }, subscribes, role, expose }: PluginSpec): readonly string[] {
   return [
     ...(services.length > 0 ? [`call the services ${services.join(", ")}`] : []),
     ...[...plugins].filter(([, commands]) => commands.length > 0).map(([name, commands]) => `call ${commands.join(", ")} of ${name}`),
     ...(publish.length > 0 ? [`publish on ${publish.join(", ")}`] : []),
+    ...(role === undefined ? [] : [`play the role ${role}`]),
+    ...(expose.length > 0 ? [`be called from outside with ${expose.join(", ")}`] : []),
     ...(subscribes.length > 0 ? [`get events of ${subscribes.join(", ")}`] : []),
   ];
 }

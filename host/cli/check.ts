@@ -3,11 +3,12 @@
  * @module
  */
 import { isPluginError } from "../../protocol/errors.ts";
+import { BUILTIN } from "../config/schema.ts";
 import { checkConfig, type Finding as ConfigFinding, type HostConfig } from "../config/parse.ts";
 import { discoverPlugins, type PluginSpec } from "../discover.ts";
 import { DRIVERS } from "../drivers.ts";
 import { verifyPlugin } from "../verify.ts";
-import { requireUnique } from "../services/registry.ts";
+import { providerFrom, requireUnique } from "../services/registry.ts";
 import { accessOf, describeAccess, hasAccess } from "./access.ts";
 import { answer, type CliContext, EXIT, paint } from "./context.ts";
 import { errorAsData } from "./failure.ts";
@@ -70,7 +71,7 @@ async function findingsOf(spec: PluginSpec): Promise<readonly Finding[]> {
 }
 
 async function verifyFindings(spec: PluginSpec): Promise<readonly Finding[]> {
-  if (spec.exec === "" && spec.attach === undefined) return []; // Reported with the configuration.
+  if (spec.exec === "" && spec.attach === undefined && spec.commType !== BUILTIN) return []; // Reported with the configuration.
   try {
     return (await verifyPlugin(spec)).warnings.map((each) => findingFrom("warning", each));
   } catch (error) {
@@ -85,7 +86,7 @@ function capabilityFindings(config: HostConfig, host: string | undefined): reado
   return hosts.flatMap((name) => {
     const enabled = specsOf(config, name).filter((spec) => spec.enabled);
     try {
-      requireUnique(enabled.map(({ name, provides }) => ({ name, provides, isGone: false })));
+      requireUnique(enabled.map((spec) => providerFrom(spec)));
       return [];
     } catch (error) {
       return [findingFrom("error", error)];
@@ -94,18 +95,18 @@ function capabilityFindings(config: HostConfig, host: string | undefined): reado
 }
 
 function driverFindings({ name, commType }: PluginSpec): readonly Finding[] {
-  if (DRIVERS.has(commType)) return [];
+  if (DRIVERS.has(commType) || commType === BUILTIN) return [];
   const message = `Plugin "${name}" speaks "${commType}", for which polyplug has no driver; an application must bring one`;
   return [{ level: "warning", code: "caller.unknown_comm_type", plugin: name, message }];
 }
 
 /** Only what answers can show whether it asks for the token; of these two it is known. */
-function openFindings({ name, dialect, address, attach }: PluginSpec): readonly Finding[] {
+function openFindings({ name, commType, dialect, address, attach }: PluginSpec): readonly Finding[] {
   const note = (message: string): readonly Finding[] => [{ level: "note", code: "verify.open", plugin: name, message }];
   if (attach?.kind === "tcp") {
     return note(`Plugin "${name}" is attached to without a token: unless it refuses every call, every user of its machine can call it`);
   }
-  if (dialect !== "goplugin-1" || (attach ?? address)?.kind === "unix") return [];
+  if (dialect !== "goplugin-1" || commType === BUILTIN || (attach ?? address)?.kind === "unix") return [];
   return note(`Plugin "${name}" speaks goplugin's dialect, which has no token: every user of this machine can call it`);
 }
 

@@ -5,6 +5,7 @@
 import { isAbsolute, relative } from "node:path";
 import { addressFromEndpoint } from "../../protocol/endpoint.ts";
 import { isPluginError } from "../../protocol/errors.ts";
+import { isBuiltin } from "../builtins/builtin.ts";
 import { parseConfig } from "../config/parse.ts";
 import { discoverPlugins, type PluginSpec } from "../discover.ts";
 import { verifyFiles } from "../verify.ts";
@@ -17,9 +18,13 @@ interface Row {
   readonly name: string;
   readonly type: string;
   readonly file: string;
-  /** `attached` has no file to check: it is the address then. */
-  readonly checksum: "attached" | "ok" | "md5 only" | "none" | "missing" | "changed" | "no file";
+  /** `attached` has no file to check: it is the address then. Nor has `built-in`, which an application brings. */
+  readonly checksum: "attached" | "built-in" | "ok" | "md5 only" | "none" | "missing" | "changed" | "no file";
   readonly enabled: boolean;
+  /** What it is one of several providers of. */
+  readonly role?: string;
+  /** Which of its commands can be called from outside. */
+  readonly expose?: readonly string[];
 }
 
 /** Lists the plugins of the host. */
@@ -40,9 +45,14 @@ export async function list(context: CliContext): Promise<number> {
 }
 
 async function rowFrom(spec: PluginSpec): Promise<Row> {
-  const row = { name: spec.name, type: spec.commType, enabled: spec.enabled };
+  const row = { name: spec.name, type: spec.commType, enabled: spec.enabled, ...rolesOf(spec) };
+  if (isBuiltin(spec)) return { ...row, file: "", checksum: "built-in" };
   if (spec.attach !== undefined) return { ...row, file: addressFromEndpoint(spec.attach), checksum: "attached" };
   return { ...row, file: spec.execFile, checksum: await checksumState(spec) };
+}
+
+function rolesOf({ role, expose }: PluginSpec): Pick<Row, "role" | "expose"> {
+  return { ...(role === undefined ? {} : { role }), ...(expose.length > 0 ? { expose } : {}) };
 }
 
 async function checksumState(spec: PluginSpec): Promise<Row["checksum"]> {

@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { messageOf } from "../../protocol/errors.ts";
 import { checkConfig, type HostConfig, parseConfigOf } from "../config/parse.ts";
+import { BUILTIN } from "../config/schema.ts";
 import { readPluginConfig } from "../config/source.ts";
 import { discoverPlugin, type PluginSpec } from "../discover.ts";
 import type { Host } from "../host.ts";
@@ -150,7 +151,8 @@ export class Reloads {
     const { all, host } = this.#options;
     if (!all) return;
     for (const name of config.hosts.get(host.name) ?? []) {
-      if (this.#specs.has(name) || this.#missing.has(name) || config.plugins.get(name)?.enabled !== true) continue;
+      const table = config.plugins.get(name);
+      if (this.#specs.has(name) || this.#missing.has(name) || table?.enabled !== true || table.comm_type === BUILTIN) continue;
       this.#missing.add(name);
       say(this.#context, `Plugin "${name}" does not run here; start polyplug run again to have it`);
     }

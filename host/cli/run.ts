@@ -5,6 +5,7 @@
  */
 import { basename } from "node:path";
 import { PluginError } from "../../protocol/errors.ts";
+import { isBuiltin } from "../builtins/builtin.ts";
 import type { PluginSpec } from "../discover.ts";
 import type { Host } from "../host.ts";
 import { inTurns } from "../running_host.ts";
@@ -21,7 +22,7 @@ export interface RunOptions {
   readonly watch?: boolean;
 }
 
-/** Runs the named plugins, or all that are enabled and not on demand, in the foreground. */
+/** Runs the named plugins, or all that are enabled, programs and not on demand, in the foreground. */
 export async function run(context: CliContext, names: readonly string[], { watch = false }: RunOptions = {}): Promise<number> {
   const { interrupt } = context;
   const screen = createScreen(context, { afterExit: "it is not started before it is called or reloaded" });
@@ -54,7 +55,7 @@ export async function run(context: CliContext, names: readonly string[], { watch
 function choosePlugins(host: Host, specs: readonly PluginSpec[], names: readonly string[]): readonly PluginSpec[] {
   for (const name of names) host.get(name);
   if (names.length > 0) return specs.filter(({ name }) => names.includes(name));
-  const enabled = specs.filter(({ name, enabled }) => enabled && !host.rejected.has(name));
+  const enabled = specs.filter((spec) => spec.enabled && !host.rejected.has(spec.name) && !isBuiltin(spec));
   const always = enabled.filter(({ idleTimeMs }) => idleTimeMs === undefined);
   if (always.length > 0) return always;
   throw new PluginError("host.inactive", `Host "${host.name}" has no plugin that can be started`, {

@@ -7,19 +7,9 @@ import { parse as parseToml, stringify, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { PluginError } from "../../protocol/errors.ts";
 import { isName } from "../../protocol/names.ts";
+import { isReserved } from "../../protocol/reserved.ts";
 import type { ConfigInput, ConfigSource } from "./locate.ts";
-import {
-  EVENTS,
-  type EventsTable,
-  HOST,
-  isTable,
-  META,
-  PLUGIN,
-  type PluginTable,
-  SETTINGS,
-  type TableSchema,
-  WITHOUT_EFFECT,
-} from "./schema.ts";
+import { BUILTIN, EVENTS, type EventsTable, HOST, isTable, META, PLUGIN, type PluginTable, SETTINGS, type TableSchema } from "./schema.ts";
 
 /** The whole configuration, checked. */
 export interface HostConfig {
@@ -83,12 +73,16 @@ export function checkConfig(source: ConfigSource): CheckedConfig {
   const plugins = read.tables("plugins", PLUGIN, content["plugins"]);
   const hosts = read.tables("hosts", HOST, content["hosts"]);
   for (const [name, plugin] of plugins) {
-    checkEffect(`plugins.${name}`, plugin, warnings);
-    checkGrants(`plugins.${name}.grants.plugins`, plugin, { known: entriesOf(content["plugins"]).map(([each]) => each), warnings });
+    checkExpose(`plugins.${name}.expose`, plugin, errors);
+    checkGrants(`plugins.${name}.grants.plugins`, plugin, {
+      known: [...entriesOf(content["plugins"]).map(([each]) => each), ...rolesOf(plugins)],
+      warnings,
+    });
   }
   // What is written is asked, not what was parsed, so that a fault of type hides no other finding.
   for (const [name, plugin] of entriesOf(content["plugins"])) if (isTable(plugin)) checkCommand(`plugins.${name}`, plugin, errors);
   const known = entriesOf(content["plugins"]).map(([name]) => name);
+  checkRoles(plugins, known, errors);
   for (const [name, host] of entriesOf(content["hosts"])) {
     if (isTable(host)) checkHost(`hosts.${name}.plugins`, host["plugins"], known, errors);
   }
@@ -192,12 +186,13 @@ const NAME_RULE = 'must be named with 1 to 64 letters, digits, "_" or "-", a let
 
 function checkName(path: string, name: string, before: readonly string[], errors: Finding[]): void {
   if (!isName(name)) errors.push({ path: `${path}.${name}`, message: NAME_RULE });
-  const twin = before.find((other) => other.toLowerCase() === name.toLowerCase());
+  const twin = before.find((other) => isTwin(other, name));
   if (twin !== undefined) errors.push({ path: `${path}.${name}`, message: `differs from "${twin}" in upper and lower case alone` });
 }
 
 function checkCommand(path: string, table: ConfigInput, errors: Finding[]): void {
   const { exec, exec_file, attach } = table;
+  if (table["comm_type"] === BUILTIN) return checkBuiltin(path, { exec, exec_file, attach }, errors);
   for (const key of ["attach", "address"].filter((each) => table["comm_type"] === "stdio" && table[each] !== undefined)) {
     errors.push({
       path: `${path}.${key}`,
@@ -215,12 +210,41 @@ function checkCommand(path: string, table: ConfigInput, errors: Finding[]): void
   }
 }
 
-const WITHOUT_EFFECT_YET = "is understood, but has no effect in this version";
-
-function checkEffect(path: string, plugin: PluginTable, warnings: Finding[]): void {
-  for (const key of WITHOUT_EFFECT.filter((candidate) => plugin[candidate] !== undefined)) {
-    warnings.push({ path: `${path}.${key}`, message: WITHOUT_EFFECT_YET });
+/** The application brings it, so nothing is started or attached to. */
+function checkBuiltin(path: string, program: ConfigInput, errors: Finding[]): void {
+  for (const key of Object.keys(program).filter((each) => program[each] !== undefined)) {
+    errors.push({ path: `${path}.${key}`, message: `stands beside comm_type = "${BUILTIN}", which has no program of its own` });
   }
+}
+
+/** Each command has a path, which some in front of the host may take in any case. */
+function checkExpose(path: string, { expose }: PluginTable, errors: Finding[]): void {
+  for (const [at, command] of expose.entries()) {
+    const twin = expose.slice(0, at).find((each) => isTwin(each, command));
+    if (twin !== undefined) errors.push({ path, message: `has "${twin}" and "${command}", which are one path` });
+    if (isReserved(command)) errors.push({ path, message: `has "${command}", and "polyplug." belongs to the framework` });
+  }
+}
+
+function rolesOf(plugins: ReadonlyMap<string, PluginTable>): readonly string[] {
+  return [...plugins.values()].flatMap(({ role }) => role === undefined ? [] : [role]);
+}
+
+/** Plugins and roles are found by the same names. */
+function checkRoles(plugins: ReadonlyMap<string, PluginTable>, known: readonly string[], errors: Finding[]): void {
+  const roles = rolesOf(plugins);
+  for (const [name, { role }] of plugins) {
+    if (role === undefined) continue;
+    const path = `plugins.${name}.role`;
+    const plugin = known.find((each) => isTwin(each, role));
+    if (plugin !== undefined) errors.push({ path, message: `is the name of plugin "${plugin}"; a role has a name of its own` });
+    const twin = roles.slice(0, roles.indexOf(role)).find((each) => isTwin(each, role));
+    if (twin !== undefined) errors.push({ path, message: `differs from the role "${twin}" in upper and lower case alone` });
+  }
+}
+
+function isTwin(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }
 
 /** No error, since the other one may be registered later. */

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import type { Dialect } from "../../protocol/caller.ts";
 import { endpointFromAddress } from "../../protocol/endpoint.ts";
+import { isName } from "../../protocol/names.ts";
 import { isPattern } from "../../protocol/topics.ts";
 import { isApiRange } from "../api_version.ts";
 
@@ -55,6 +56,7 @@ const pattern = v.pipe(
   v.check(isPattern, 'must be a pattern: words of letters, digits, "_" or "-", "*" or "#", joined by dots'),
 );
 const patterns = v.array(pattern, "must be a list of strings");
+const role = v.pipe(text, v.check(isName, 'must be 1 to 64 letters, digits, "_" or "-", a letter or digit first'));
 const overflow = v.picklist(["drop-oldest", "drop-newest", "block"], 'must be "drop-oldest", "drop-newest" or "block"');
 const capability = v.pipe(v.string("must be a string"), v.regex(/^[^@\s]+@\d+\.\d+\.\d+\S*$/, 'must have the form "name@1.2.3"'));
 
@@ -164,7 +166,7 @@ export interface PluginTable {
   readonly enabled: boolean;
   readonly api?: string | undefined;
   readonly events: EventQueueTable;
-  readonly expose?: unknown;
+  readonly expose: readonly string[];
   readonly grants: {
     readonly services: readonly string[];
     readonly publish: readonly string[];
@@ -172,7 +174,7 @@ export interface PluginTable {
   };
   readonly permissions?: unknown;
   readonly provides: readonly string[];
-  readonly role?: unknown;
+  readonly role?: string | undefined;
   readonly subscribes: readonly string[];
   readonly tick?: number | undefined;
 }
@@ -214,14 +216,11 @@ export const PLUGIN: TableSchema<PluginTable> = v.object({
   tick: v.optional(v.pipe(seconds, v.gtValue(0, "must be more than 0 seconds"))),
   provides: v.optional(v.array(capability, 'must be a list of "name@1.2.3"'), []),
   events: v.optional(tableOf(eventQueue), {}),
-  expose: v.optional(texts),
-  role: v.optional(text),
+  expose: v.optional(patterns, []),
+  role: v.optional(role),
   grants: v.optional(grants, {}),
   permissions: v.optional(table),
 }, "must be a table");
 
-/** Keys that are read and checked, but change nothing in this version; setting one is told to the operator. */
-export const WITHOUT_EFFECT: readonly (keyof PluginTable)[] = [
-  "expose",
-  "role",
-];
+/** The `comm_type` of a table that is for a plugin which the application brings itself. */
+export const BUILTIN = "builtin";

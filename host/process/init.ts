@@ -15,7 +15,7 @@ import { exitError } from "./start_error.ts";
 /** What the call needs to know. */
 export interface InitOptions {
   readonly spec: PluginSpec;
-  readonly running: RunningProcess;
+  readonly running: Pick<RunningProcess, "exited" | "failure" | "tail">;
   /** What is left of the start limit. */
   readonly timeoutMs: number;
   /** Gives the start up; its reason is the error. */
@@ -26,7 +26,7 @@ export interface InitOptions {
  * Sends `polyplug.init` to a plugin that has the feature.
  * @throws {PluginError} "ready.init" with the plugin's own message, "ready.timeout", "ready.exited", "config.invalid", or the signal's reason.
  */
-export async function initPlugin({ driver, features }: Connection, options: InitOptions): Promise<void> {
+export async function initPlugin({ driver, features }: Pick<Connection, "driver" | "features">, options: InitOptions): Promise<void> {
   if (!features.includes("init")) return;
   const { spec, running, timeoutMs, signal } = options;
   const answer = bounded(INIT, spec.name, { timeoutMs, signal }, async (left, bound) => {
@@ -41,7 +41,7 @@ export async function initPlugin({ driver, features }: Connection, options: Init
   if (!(first instanceof Uint8Array)) throw exitError(spec, running, first, undefined);
 }
 
-async function exitSoon({ exited }: RunningProcess): Promise<PluginExit | undefined> {
+async function exitSoon({ exited }: Pick<RunningProcess, "exited">): Promise<PluginExit | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<undefined>((resolve) => timer = setTimeout(() => resolve(undefined), EXIT_LAG_MS));
   const exit = await Promise.race([exited, late]);

@@ -6,8 +6,11 @@ import { isPluginError, messageOf, PluginError } from "../../protocol/errors.ts"
 import type { PluginSpec } from "../discover.ts";
 import type { PluginExit, RunningProcess } from "./spawn.ts";
 
+/** What is asked of what was started. */
+type Started = Pick<RunningProcess, "failure" | "tail">;
+
 /** The error of a program that ended before it was ready. */
-export function exitError(spec: PluginSpec, running: RunningProcess | undefined, exit: PluginExit, lastWrong: unknown): PluginError {
+export function exitError(spec: PluginSpec, running: Started | undefined, exit: PluginExit, lastWrong: unknown): PluginError {
   if (running?.failure !== undefined) return running.failure;
   const how = exit.signal === null ? `exited with code ${exit.code}` : `was ended by ${exit.signal}`;
   return startError("ready.exited", `it ${how} before it was ready`, spec, running, lastWrong, "Its own output says why");
@@ -25,7 +28,7 @@ function startError(
   code: string,
   what: string,
   spec: PluginSpec,
-  running: RunningProcess | undefined,
+  running: Started | undefined,
   lastWrong: unknown,
   hint: string,
 ): PluginError {

@@ -6,6 +6,7 @@
 import { isPluginError, messageOf } from "../../protocol/errors.ts";
 import type { Commands } from "../../protocol/plugin.ts";
 import { INFO } from "../../protocol/reserved.ts";
+import type { Runner } from "../../protocol/server.ts";
 import type { PluginCaller } from "../plugin_caller.ts";
 import type { PluginSpec } from "../discover.ts";
 import { Bus, type EventBus } from "../events/bus.ts";
@@ -23,7 +24,7 @@ import { Database } from "./database.ts";
 import { eventsCommands } from "./events.ts";
 import { kvCommands } from "./kv.ts";
 import { logCommands } from "./log.ts";
-import { type Provider, registryCommands } from "./registry.ts";
+import { providerFrom, registryCommands } from "./registry.ts";
 import { Router } from "./router.ts";
 import { settingsCommands } from "./settings.ts";
 
@@ -42,6 +43,8 @@ export interface HostServicesOptions {
   /** @throws {PluginError} "host.unknown_plugin", or why the plugin was rejected. */
   readonly member: (name: string) => Member;
   readonly members: () => ReadonlyMap<string, Member>;
+  /** The plugin that a name stands for: itself, or that which plays the role of this name. */
+  readonly servedBy: (name: string) => string;
   readonly log: LogSink;
   readonly guardian: Guardian;
 }
@@ -59,7 +62,7 @@ export class HostServices {
   #telling: Promise<void> | undefined;
 
   constructor(options: HostServicesOptions) {
-    const { host, stateDir, durable, log, member, members } = this.#options = options;
+    const { host, stateDir, durable, log, member, members, servedBy } = this.#options = options;
     const grantsOf = (plugin: string) => member(plugin).slot.spec.grants;
     this.#database = new Database(stateDir, host);
     this.#store = new EventStore(this.#database, {
@@ -72,6 +75,7 @@ export class HostServices {
     this.#settings = new HostSettings(this.#bus, () => members().keys());
     const plugins = {
       grantsOf,
+      servedBy,
       callerOf: (plugin: string) => member(plugin).caller,
       isReady: (plugin: string) => members().get(plugin)?.slot.current !== undefined,
     };
@@ -80,7 +84,10 @@ export class HostServices {
     this.#router.provide("log", logCommands(log));
     this.#router.provide("events", eventsCommands({ bus: this.#bus, grantsOf, settings: this.#settings }));
     this.#router.provide("settings", settingsCommands(this.#settings));
-    this.#router.provide("registry", registryCommands(() => [...members().values()].map(({ slot }) => providerOf(slot))));
+    this.#router.provide(
+      "registry",
+      registryCommands(() => [...members().values()].map(({ slot }) => providerFrom(slot.spec, slot.state))),
+    );
   }
 
   get events(): EventBus {
@@ -98,6 +105,11 @@ export class HostServices {
   /** The way back for one launch; `undefined` for a plugin that is granted nothing. */
   async issue(spec: PluginSpec): Promise<Pass | undefined> {
     return await (this.#channel ??= this.#createChannel()).issue(spec);
+  }
+
+  /** The same for a built-in, which needs neither address nor token. */
+  runnerOf(plugin: string): Runner {
+    return this.#router.runnerOf(plugin);
   }
 
   /** Gives a plugin its events and ticks, from now on until the host closes. */
@@ -197,10 +209,4 @@ interface Said {
   readonly takesEvents: boolean;
   readonly subscribes: readonly string[] | undefined;
   readonly tickMs?: number;
-}
-
-/** A plugin as the registry sees it. */
-export function providerOf({ spec, state }: Pick<Slot, "spec" | "state">): Provider {
-  const isGone = ["stopping", "stopped", "crashed", "inactive"].includes(state.kind);
-  return { name: spec.name, provides: spec.provides, isGone };
 }

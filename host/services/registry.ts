@@ -7,14 +7,27 @@ import * as v from "valibot";
 import { command } from "../../protocol/command.ts";
 import { PluginError, refusal } from "../../protocol/errors.ts";
 import type { Commands } from "../../protocol/plugin.ts";
+import { isBuiltin } from "../builtins/builtin.ts";
+import type { PluginSpec } from "../discover.ts";
+import type { PluginState } from "../states.ts";
 
 /** A plugin as the registry sees it. */
 export interface Provider {
   readonly name: string;
   /** "name@1.2.3" each. */
   readonly provides: readonly string[];
+  /** What no other plugin may have at the same time, in words: what it provides, and the role that it plays. */
+  readonly claims: readonly string[];
   /** Whether it was stopped, has crashed for good, or is inactive. */
   readonly isGone: boolean;
+}
+
+/** A plugin as the registry sees it; a role may have one built-in and one other. */
+export function providerFrom(spec: PluginSpec, state?: PluginState): Provider {
+  const { name, provides, role } = spec;
+  const isGone = state !== undefined && ["stopping", "stopped", "crashed", "inactive"].includes(state.kind);
+  const played = role === undefined ? [] : [isBuiltin(spec) ? `default of role ${role}` : `role ${role}`];
+  return { name, provides, claims: [...provides, ...played], isGone };
 }
 
 interface Capability {
@@ -23,20 +36,20 @@ interface Capability {
 }
 
 /**
- * Makes sure that no capability is provided twice.
+ * Makes sure that no capability is provided, and no role played, twice.
  * @throws {PluginError} "config.invalid" naming both plugins.
  */
 export function requireUnique(providers: readonly Provider[]): void {
   const owners = new Map<string, string>();
-  for (const { name, provides, isGone } of providers) {
+  for (const { name, claims, isGone } of providers) {
     if (isGone) continue;
-    for (const capability of provides) {
-      const owner = owners.get(capability);
+    for (const claim of claims) {
+      const owner = owners.get(claim);
       if (owner !== undefined) {
-        const hint = "Take it out of provides of one of them, or stop that plugin";
-        throw new PluginError("config.invalid", `Plugins "${owner}" and "${name}" both provide "${capability}"`, { plugin: name, hint });
+        const hint = "Take it out of the configuration of one of them, or stop that plugin";
+        throw new PluginError("config.invalid", `Plugins "${owner}" and "${name}" both provide "${claim}"`, { plugin: name, hint });
       }
-      owners.set(capability, name);
+      owners.set(claim, name);
     }
   }
 }

@@ -24,6 +24,8 @@ const MOST_HOPS = 16;
 export interface Plugins {
   /** What a plugin may call, as the configuration says now. */
   grantsOf(plugin: string): Grants;
+  /** The plugin that a name stands for: itself, or that which plays the role of this name. */
+  servedBy(name: string): string;
   /** @throws {PluginError} "host.unknown_plugin", or why it was rejected. */
   callerOf(plugin: string): PluginCaller;
   /** Whether it can be called without waiting for a start. */
@@ -95,8 +97,10 @@ export class Router {
         return;
       }
       if (!allowsPlugin(grants, target, request.command)) throw notGrantedThere(from, request.command, target);
-      const pass = (first: () => Promise<IteratorResult<Bytes, unknown>>) => this.#starting.pass({ from, target, requestId }, first);
-      yield* passed(this.#forwardStream(request, target), pass);
+      const plugin = this.#plugins.servedBy(target);
+      const pass = (first: () => Promise<IteratorResult<Bytes, unknown>>) =>
+        this.#starting.pass({ from, target: plugin, requestId }, first);
+      yield* passed(this.#forwardStream(request, plugin), pass);
     } catch (error) {
       fail(error);
     }
@@ -130,7 +134,8 @@ export class Router {
   #forwardGranted(from: string, request: DispatchRequest, target: string): Promise<Bytes> {
     const { command, requestId } = request;
     if (!allowsPlugin(this.#plugins.grantsOf(from), target, command)) return Promise.reject(notGrantedThere(from, command, target));
-    return this.#starting.pass({ from, target, requestId }, () => this.#forward(from, request, target));
+    const plugin = this.#plugins.servedBy(target);
+    return this.#starting.pass({ from, target: plugin, requestId }, () => this.#forward(from, request, plugin));
   }
 
   async #forward(from: string, request: DispatchRequest, target: string): Promise<Bytes> {
@@ -173,11 +178,13 @@ export class Router {
       ping: () => Promise.resolve("pong"),
       exec: (command, payload, options = {}) => {
         const given = this.#ownRequest(command, payload, options);
-        return given.target === undefined ? this.#serve(this.#host, given) : this.#forward(this.#host, given, given.target);
+        return given.target === undefined
+          ? this.#serve(this.#host, given)
+          : this.#forward(this.#host, given, this.#plugins.servedBy(given.target));
       },
       stream: (command, payload, options = {}) => {
         const given = this.#ownRequest(command, payload, options);
-        return given.target === undefined ? this.#streamOf(given) : this.#forwardStream(given, given.target);
+        return given.target === undefined ? this.#streamOf(given) : this.#forwardStream(given, this.#plugins.servedBy(given.target));
       },
     };
   }

@@ -15,9 +15,11 @@ export const PAYLOADS: ReadonlyMap<string, number> = new Map([
   ["16 MiB", 16 * 1024 * 1024],
 ]);
 
-/** What can be measured: calls, the time from start to first answer, the command line's `list`, memory and many calls, what watching costs, calls back
- * and events. */
-export const PARTS = ["calls", "start", "list", "limits", "supervision", "two-way"] as const;
+/**
+ * What can be measured: calls, the time from start to first answer, the command line's `list`, memory and many calls, what watching costs,
+ * calls back and events, and built-ins.
+ */
+export const PARTS = ["calls", "start", "list", "limits", "supervision", "two-way", "builtins"] as const;
 /** One of them. */
 export type Part = typeof PARTS[number];
 

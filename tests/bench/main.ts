@@ -4,7 +4,7 @@
  *     deno task bench [--peers]      everything, into tests/bench/RESULTS.md; about ten minutes
  *     deno task bench --guard        a few seconds: fails when calls have become much dearer
  *     deno task bench [--runtime deno|bun|node] [--wire socket|rest|rest-hex|connect|grpc] [--payload 16|1KiB|64KiB|1MiB|16MiB]
- *                     [--in-flight 1|32] [--part calls|start|list|limits|supervision|two-way] [--brief]      some of it, printed alone
+ *                     [--in-flight 1|32] [--part calls|start|list|limits|supervision|two-way|builtins] [--brief]      some of it, printed alone
  *
  * Each option may be given several times. `--brief` makes do with few rounds.
  * @module
@@ -13,11 +13,13 @@ import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import { findRuntimes, type Runtimes } from "../../tasks/runtimes.ts";
 import { pathOf, type Runtime } from "../support.ts";
+import type { BuiltinCosts } from "./builtin_worker.ts";
 import { type Choice, readArguments } from "./choice.ts";
 import { guard } from "./guard.ts";
 import { describeMachine, load } from "./machine.ts";
 import { installPeers, peerPrograms, PEERS, peerVersions } from "./peers.ts";
 import {
+  measureBuiltins,
   measureEvents,
   measureIdle,
   measureLimits,
@@ -112,10 +114,15 @@ async function measure(choice: Choice, found: Runtimes): Promise<Results> {
   for (const wire of parts.includes("two-way") ? wires.filter((each) => TWO_WAY_WIRES.includes(each)) : []) {
     twoWay.set(wire, await onEach(wire, "two-way", (runtime) => measureTwoWay(runtime, wire, { choice, found })));
   }
+  const builtins = new Map<Runtime, BuiltinCosts>();
+  for (const runtime of parts.includes("builtins") ? runtimes : []) {
+    progress(`${runtime}: built-ins`);
+    builtins.set(runtime, await measureBuiltins(runtime, found));
+  }
   const list = parts.includes("list") ? await measureList(found, rounds) : undefined;
   const versions = choice.peers ? await peerVersions() : {};
   const peers = choice.peers ? PEERS.map((peer) => ({ ...peer, version: versions[peer.name] ?? "" })) : [];
-  return { machine: await describeMachine(found), calls, starts, limits, supervision, twoWay, list, peers };
+  return { machine: await describeMachine(found), calls, starts, limits, supervision, twoWay, builtins, list, peers };
 }
 
 async function main(): Promise<void> {

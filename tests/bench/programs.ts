@@ -12,6 +12,7 @@ import { stringify } from "smol-toml";
 import type { Runtimes } from "../../tasks/runtimes.ts";
 import { configOf, pathOf, type Runtime, typescriptPlugin, withFolder } from "../support.ts";
 import { isOnPath } from "../languages.ts";
+import type { BuiltinCosts } from "./builtin_worker.ts";
 import type { Limits } from "./limits_worker.ts";
 import type { RacerProgram } from "./race.ts";
 import type { Starts } from "./start_worker.ts";
@@ -55,6 +56,11 @@ export async function measureEvents(runtime: Runtime, wire: WireName, found: Run
 /** Measures what a host bears for plugins that nobody calls. */
 export async function measureIdle(runtime: Runtime, found: Runtimes): Promise<Idle> {
   return await runOnce(runtime, ["idle_worker.ts"], found);
+}
+
+/** Measures what a call of a built-in costs. */
+export async function measureBuiltins(runtime: Runtime, found: Runtimes): Promise<BuiltinCosts> {
+  return await runOnce(runtime, ["builtin_worker.ts"], found);
 }
 
 /** Measures starts of a plugin and of the smallest server, in turn. */

@@ -3,6 +3,7 @@
  * @module
  */
 import { type Runtime, RUNTIMES } from "../support.ts";
+import type { BuiltinCosts } from "./builtin_worker.ts";
 import { PAYLOADS } from "./choice.ts";
 import type { Limits } from "./limits_worker.ts";
 import { type Peer, REFERENCE } from "./peers.ts";
@@ -24,6 +25,7 @@ export interface Results {
   readonly limits: ReadonlyMap<WireName, ReadonlyMap<Runtime, Limits>>;
   readonly supervision: ReadonlyMap<Runtime, Supervision>;
   readonly twoWay: ReadonlyMap<WireName, ReadonlyMap<Runtime, TwoWay>>;
+  readonly builtins: ReadonlyMap<Runtime, BuiltinCosts>;
   readonly list: Starts | undefined;
   readonly peers: readonly (Peer & { readonly version: string })[];
 }
@@ -37,7 +39,7 @@ const WHO: Readonly<Record<string, string>> = {
 
 /** The whole text. */
 export function formatResults(results: Results): string {
-  const { machine, calls, starts, limits, supervision, twoWay, list, peers } = results;
+  const { machine, calls, starts, limits, supervision, twoWay, builtins, list, peers } = results;
   const today = new Date().toISOString().slice(0, 10);
   return [
     "# What a call costs",
@@ -50,6 +52,7 @@ export function formatResults(results: Results): string {
     ...(limits.size > 0 ? section("16 MiB and 1,000 calls", limitTable(limits)) : []),
     ...(supervision.size > 0 ? section("Supervision", superviseTable(supervision)) : []),
     ...(twoWay.size > 0 ? section("Calls back, and events", twoWayTable(twoWay)) : []),
+    ...(builtins.size > 0 ? section("Built-ins", builtinTable(builtins)) : []),
   ].join("\n\n") + "\n";
 }
 
@@ -181,6 +184,13 @@ function limitTable(limits: Results["limits"]): string {
     ])
   );
   return table(columns, rows);
+}
+
+function builtinTable(builtins: Results["builtins"]): string {
+  const titles = ["the bare function, 16 B", "in process", "in a worker"];
+  const us = (value: number) => `${value.toFixed(2)} µs`;
+  const rows = [...builtins].map(([runtime, { bareUs, inProcessUs, workerUs }]) => [runtime, us(bareUs), us(inProcessUs), us(workerUs)]);
+  return table([{ title: "on" }, ...titles.map((title) => ({ title, isFigure: true }))], rows);
 }
 
 function superviseTable(supervision: Results["supervision"]): string {

@@ -51,11 +51,12 @@ const START_AT_MOST_MS = 25;
 const LIST_AT_MOST = 1.5;
 const WATCHED_AT_MOST = 1.05;
 const IDLE_BELOW_PERCENT = 2;
+const BUILTIN_AT_MOST_US = 5;
 const SERVICE_AT_MOST = 1.3;
 const PLUGIN_AT_MOST = 2.3;
 
 /** A row for each promise of which something was measured. */
-export function judge({ calls, starts, limits, supervision, twoWay, list }: Results): readonly Verdict[] {
+export function judge({ calls, starts, limits, supervision, twoWay, builtins, list }: Results): readonly Verdict[] {
   const rows = [
     ...PROMISES.flatMap((promised) => judgeCalls(promised, calls.get(promised.wire) ?? [])),
     ...[...limits].map(([wire, byRuntime]) =>
@@ -99,6 +100,10 @@ export function judge({ calls, starts, limits, supervision, twoWay, list }: Resu
         (each) => within(each, PLUGIN, PLUGIN_AT_MOST),
       ),
     ]),
+    rowOf("a built-in in process, 16 B", `≤ the bare function + ${BUILTIN_AT_MOST_US} µs`, builtins, ({ bareUs, inProcessUs }) => ({
+      text: `+${(inProcessUs - bareUs).toFixed(2)} µs`,
+      isMet: inProcessUs - bareUs <= BUILTIN_AT_MOST_US,
+    })),
   ];
   return rows.filter(({ shown }) => shown.size > 0);
 }

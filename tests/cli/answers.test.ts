@@ -265,3 +265,29 @@ test("D20: exec --stream writes the parts as they come, an error after them, and
     assert.match(without.stderr, /exec\.bad_request/);
   });
 });
+
+test("D16, D17, D18: list and check show a built-in, roles and what can be called from outside, without the application", async () => {
+  await withConfig({
+    inside: { comm_type: "builtin", role: "store", expose: ["store.get"] },
+    outside: { ...workbench, role: "store", enabled: false },
+  }, async (config) => {
+    const { stdout, code } = await cli(["check", "--config", config]);
+    assert.equal(code, 0, stdout);
+    assert.match(stdout, /^inside may play the role store; be called from outside with store\.get$/m);
+    const rows = JSON.parse((await cli(["list", "--json", "--config", config])).stdout);
+    assert.deepEqual(rows[0], {
+      name: "inside",
+      type: "builtin",
+      enabled: true,
+      role: "store",
+      expose: ["store.get"],
+      file: "",
+      checksum: "built-in",
+    });
+    const ping = await cli(["ping", "inside", "--config", config]);
+    assert.equal(ping.code, 1);
+    assert.match(ping.stderr, /caller\.unknown_comm_type.*built-in/);
+    const run = await cli(["run", "--config", config]);
+    assert.match(run.stderr, /host\.inactive.*no plugin that can be started/, "what only an application has is not run");
+  });
+});

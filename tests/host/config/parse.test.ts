@@ -14,15 +14,10 @@ function parse(content: string): HostConfig {
   return parseConfig({ path: "/etc/plugins/config.toml", folder: "/etc/plugins", content });
 }
 
-/** What is parsed and checked, and has no effect in this version. */
-const WITHOUT_EFFECT = ["expose", "role"];
-
 test("A2: parseConfig() knows every key", () => {
   const config = parse(EVERY_KEY);
   assert.deepEqual([...config.plugins.keys()], ["all", "sandboxed", "attached"]);
-  assert.deepEqual(config.warnings.filter(({ message }) => !message.includes("no effect")), []);
-  const paths = config.warnings.map(({ path }) => path).filter((path) => path.startsWith("plugins."));
-  assert.deepEqual(paths, WITHOUT_EFFECT.map((key) => `plugins.all.${key}`));
+  assert.deepEqual(config.warnings, []);
 });
 
 test("A2: every key reaches the plugin's spec: paths absolute, sums in lower case, seconds as milliseconds", () => {
@@ -55,6 +50,8 @@ test("A2: every key reaches the plugin's spec: paths absolute, sums in lower cas
     restart: { max: 0, windowMs: 30_000, minDelayMs: 200, maxDelayMs: 2500 },
     idleTimeMs: 10_000,
     maxConcurrent: 2,
+    role: "store",
+    expose: ["greet"],
     config: { depth: { deeper: 1 } },
     stop: { shutdownMs: 100, stdinMs: 200, termMs: 300 },
     enabled: false,
