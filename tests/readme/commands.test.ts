@@ -104,6 +104,7 @@ test("README: a plugin that is started by hand says what README shows, and curl 
     const shown = await blockOf("README.md", "upper 1.0.0");
     const curls = await blockOf("protocol/README.md", "curl http");
     const connect = await blockOf("protocol/README.md", "curl -H");
+    const stream = await blockOf("protocol/README.md", "curl -N");
     await withPluginByHand(folder, async (address, printed) => {
       assert.equal(printed.trim(), shown.replaceAll("http://127.0.0.1:41234", address).trim());
       const sh = async (command: string): Promise<string> => {
@@ -114,6 +115,7 @@ test("README: a plugin that is started by hand says what README shows, and curl 
       const [ping = "", exec = ""] = curls.split("\n");
       assert.deepEqual(JSON.parse(await sh(ping)), { status: "success", data: { response: "pong" } });
       assert.deepEqual(JSON.parse(await sh(exec)), { status: "success", data: { response: "48454c4c4f" } });
+      assert.equal(await sh(stream), '{"part":"48454c4c4f"}\n{"end":true}\n');
       const [connectPing = "", connectExec = ""] = connect.split("\n");
       assert.deepEqual(JSON.parse(await sh(connectPing)), { Status: "success", Data: { Response: "pong" } });
       assert.deepEqual(JSON.parse(await sh(connectExec)), { Status: "success", Data: { Response: "48454c4c4f" } });

@@ -30,9 +30,17 @@ const RUN = {
     "// shop.ts",
     "# shop.toml",
     "// sells.ts",
+    "// inside.ts",
     "deno run",
   ],
-  "protocol/README.md": ['→ {"jsonrpc"', 'echo \'{"jsonrpc"', "# back.py", "curl http", "curl -H 'content-type: application/json' -d '{}'"],
+  "protocol/README.md": [
+    '→ {"jsonrpc"',
+    'echo \'{"jsonrpc"',
+    "# back.py",
+    "curl -N",
+    "curl http",
+    "curl -H 'content-type: application/json' -d '{}'",
+  ],
 };
 
 test("README: every code block is one that a test runs", async () => {
@@ -76,6 +84,16 @@ test("README: a plugin calls a service, another plugin, and publishes, with noth
     const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "sells.ts"];
     const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
     assert.equal(stdout, "A BOOK, signed for shop\nitem.sold A BOOK from shop\n");
+  });
+});
+
+test("README: a built-in plugin in process and in a worker", async () => {
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder);
+    await writeFile(join(folder, "inside.ts"), await blockOf("README.md", "// inside.ts"));
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), "inside.ts"];
+    const { stdout } = await promisify(execFile)(RUNTIME, args, { cwd: folder });
+    assert.equal(stdout, "INSIDE\nBESIDE\n");
   });
 });
 
