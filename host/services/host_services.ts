@@ -5,7 +5,6 @@
  */
 import { isPluginError, messageOf } from "../../protocol/errors.ts";
 import type { Commands } from "../../protocol/plugin.ts";
-import { INFO } from "../../protocol/reserved.ts";
 import type { Runner } from "../../protocol/server.ts";
 import type { PluginCaller } from "../plugin_caller.ts";
 import type { PluginSpec } from "../discover.ts";
@@ -13,7 +12,6 @@ import { Bus, type EventBus } from "../events/bus.ts";
 import { EventStore } from "../events/store.ts";
 import { PluginSubscriber } from "../events/subscriber.ts";
 import { Ticker } from "../events/tick.ts";
-import type { Launch } from "../launch.ts";
 import type { LogSink } from "../logs/record.ts";
 import type { Guardian } from "../process/guardian.ts";
 import { HostSettings, type Settings } from "../settings.ts";
@@ -24,6 +22,7 @@ import { Database } from "./database.ts";
 import { eventsCommands } from "./events.ts";
 import { kvCommands } from "./kv.ts";
 import { logCommands } from "./log.ts";
+import { followPluginEvents } from "./plugin_events.ts";
 import { providerFrom, registryCommands } from "./registry.ts";
 import { Router } from "./router.ts";
 import { settingsCommands } from "./settings.ts";
@@ -131,7 +130,9 @@ export class HostServices {
       },
     });
     this.#bus.add(name, subscriber);
-    void this.#followStates(slot, subscriber, new Ticker(caller, spec, CLOCK));
+    const ticker = new Ticker(caller, spec, CLOCK);
+    const tellSettings = () => this.#settings.tell(slot.spec.name);
+    void followPluginEvents({ slot, caller, subscriber, ticker, tellSettings, log: this.#options.log }, this.#closing.signal);
   }
 
   /** Tells all plugins that run and listen that all have started. */
@@ -152,45 +153,6 @@ export class HostServices {
     await this.#database.close();
   }
 
-  async #followStates(slot: Slot, subscriber: PluginSubscriber, ticker: Ticker): Promise<void> {
-    let last: Launch | undefined;
-    for await (const state of slot.states(this.#closing.signal)) {
-      const launch = state.kind === "ready" ? slot.current : undefined;
-      if (launch === undefined || launch === last) {
-        if (launch === undefined) ticker.stop();
-        else subscriber.pump();
-        continue;
-      }
-      last = launch;
-      const said = await this.#ask(slot, launch);
-      if (slot.current !== launch) continue;
-      subscriber.started(said, () => this.#settings.tell(slot.spec.name));
-      if (said.takesEvents) ticker.start(said.tickMs);
-    }
-    ticker.stop();
-  }
-
-  /** What a plugin says of events in its info. */
-  async #ask({ spec }: Slot, { features, ask }: Launch): Promise<Said> {
-    const takesEvents = features.includes("event");
-    if (!takesEvents && (spec.subscribes.length > 0 || spec.tickMs !== undefined)) {
-      const message = 'It gets none of the events that its configuration has for it: it lacks the feature "event"';
-      this.#options.log({ time: new Date(), plugin: spec.name, level: "warn", message, values: { code: "events.unsupported" } });
-    }
-    if (!takesEvents || !features.includes("info")) return { takesEvents, subscribes: undefined };
-    try {
-      const signal = AbortSignal.any([this.#closing.signal]);
-      const { subscribes, tickMs } = JSON.parse(new TextDecoder().decode(await ask(INFO, { signal, timeoutMs: spec.pingTimeoutMs })));
-      return {
-        takesEvents,
-        subscribes: Array.isArray(subscribes) ? subscribes.filter((each) => typeof each === "string") : [],
-        ...(typeof tickMs === "number" ? { tickMs } : {}),
-      };
-    } catch {
-      return { takesEvents, subscribes: undefined }; // Then the configuration alone says it.
-    }
-  }
-
   #createChannel(): BackChannel {
     const { members, guardian } = this.#options;
     const largest = Math.max(...[...members().values()].map(({ slot }) => slot.spec.maxPayloadBytes));
@@ -204,9 +166,3 @@ export class HostServices {
 
 /** A plugin that is about to run is told as soon as it does. */
 const RUNNING: ReadonlySet<string> = new Set(["starting", "ready", "unhealthy", "restarting"]);
-
-interface Said {
-  readonly takesEvents: boolean;
-  readonly subscribes: readonly string[] | undefined;
-  readonly tickMs?: number;
-}
