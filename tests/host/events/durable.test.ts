@@ -31,7 +31,7 @@ async function withDurable<T>(plugins: Plugins, folder: string, use: (host: Host
 
 /** The lines of a listener's file: what it has handled, in order, over all its processes. */
 async function linesOf(file: string): Promise<{ id: string; text: string; attempt: number }[]> {
-  const lines = (await readFile(file, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
+  const lines = (await readFile(file, "utf8").catch(() => "")).split("\n").slice(0, -1); // What stands behind the last newline is being written.
   return lines.map((line) => JSON.parse(line));
 }
 

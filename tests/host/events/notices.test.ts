@@ -15,7 +15,7 @@ const HEARS = { subscribes: ["polyplug.started", "polyplug.stopping"] };
 
 /** The topics that a plugin has written into its file. */
 async function topicsIn(file: string): Promise<readonly string[]> {
-  const lines = (await readFile(file, "utf8").catch(() => "")).split("\n").filter((line) => line !== "");
+  const lines = (await readFile(file, "utf8").catch(() => "")).split("\n").slice(0, -1); // What stands behind the last newline is being written.
   return lines.map((line) => JSON.parse(line).topic);
 }
 
