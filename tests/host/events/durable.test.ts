@@ -222,6 +222,7 @@ test("D10: a database that cannot be written refuses to publish, is told of once
     await withDurable({ s: listener({ slowMs: 300 }), p: publisher() }, folder, async (host) => {
       await host.startAll();
       for (const number of upTo(2)) await host.events.publish(`kept.${number}`, bytes(String(number)));
+      await eventually(() => statusOf(host, "s").waiting === 2); // Both have been read before the table goes.
       const other = new DatabaseSync(join(folder, "state", "hosts", "test.sqlite"));
       other.exec("DROP TABLE deliveries");
       await heardUntil(host, "s", 2); // Neither acknowledgement can be written.
