@@ -6,7 +6,6 @@ import process from "node:process";
 import { createDispatcher, type Dispatcher } from "../protocol/dispatch.ts";
 import type { Plugin } from "../protocol/plugin.ts";
 import { createPluginService } from "../protocol/plugin_service.ts";
-import { STREAM_FEATURE } from "../protocol/reserved.ts";
 import { writeLog } from "./log.ts";
 import type { ServeOptions, SettledOptions } from "./options.ts";
 import type { Served } from "./serve.ts";
@@ -33,8 +32,7 @@ export async function serveStdio(plugin: Plugin, settled: SettledOptions, { sign
     });
     dispatch(dispatcher);
     // Everything on this wire is hex.
-    // Everything is hex there, and parts are not carried yet.
-    const features = dispatcher.features.filter((feature) => feature !== "raw" && feature !== STREAM_FEATURE);
+    const features = dispatcher.features.filter((feature) => feature !== "raw");
     return createPluginService({ dispatcher, hosts: plugin.hosts ?? [], token: undefined, maxPayloadBytes, features });
   });
   const { promise: finished, resolve: finish } = Promise.withResolvers<void>();

@@ -54,6 +54,10 @@ function createLaunch(spec: BuiltinSpec, engine: Engine): Launch {
   let stopping: Promise<void> | undefined;
   const stop = (graceMs: number): Promise<void> => {
     if (graceMs === 0 && stopping !== undefined) void engine.end(); // Whoever waited gently waits no longer.
+    // A stream that has no end would hold up the plugin's own.
+    if (stopping === undefined) {
+      void letFinish(Promise.race([calls.allAnswered(), exited]), shutdownMs).then(() => calls.cutStreams());
+    }
     return stopping ??= (async () => {
       // There is no signal to send in between, so open calls get the time of all steps.
       const ms = Math.min(graceMs, shutdownMs + stdinMs + termMs);
@@ -73,6 +77,7 @@ function createLaunch(spec: BuiltinSpec, engine: Engine): Launch {
     ask: (command, options) => driver.exec(command, undefined, options),
     retire: async () => {
       await letFinish(Promise.race([calls.allAnswered(), exited]), spec.timeoutMs);
+      calls.cutStreams();
       await stop(Infinity);
     },
     stop,

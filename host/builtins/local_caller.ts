@@ -65,15 +65,21 @@ export class LocalCaller implements DriverCaller {
     const call = new LocalCall(command, payload, from, options);
     this.#open.add(call);
     try {
-      for await (const part of this.#runner.stream(call)) {
+      for await (const part of this.#partsOf(call)) {
         if (part.length > maxPayloadBytes) throw withMore(answerTooLarge(maxPayloadBytes, part.length), { plugin });
         yield new Uint8Array(part);
       }
-    } catch (error) {
-      throw this.#explained(error);
     } finally {
       this.#open.delete(call);
       call.ended();
+    }
+  }
+
+  async *#partsOf(call: LocalCall): AsyncGenerator<Bytes, void, void> {
+    try {
+      yield* this.#runner.stream(call);
+    } catch (error) {
+      throw this.#explained(error);
     }
   }
 

@@ -7,7 +7,6 @@ import { parentPort, workerData } from "node:worker_threads";
 import { createDispatcher, type Dispatcher } from "../../protocol/dispatch.ts";
 import { messageOf, refusal } from "../../protocol/errors.ts";
 import type { Plugin } from "../../protocol/plugin.ts";
-import { STREAM_FEATURE } from "../../protocol/reserved.ts";
 import { isPlugin } from "./is_plugin.ts";
 import { type Message, PortLine } from "./port_line.ts";
 import type { WorkerTask } from "./worker.ts";
@@ -46,9 +45,7 @@ async function main(): Promise<void> {
     log: (level, message, values = {}) => post({ kind: "log", level, message, values: jsonOf(values) }),
   });
   parentPort?.on("message", (message: Message) => line.read(message));
-  // A port carries no streams yet.
-  const features = dispatcher.features.filter((feature) => feature !== STREAM_FEATURE);
-  post({ kind: "ready", features, hosts: plugin.hosts ?? [] });
+  post({ kind: "ready", features: dispatcher.features, hosts: plugin.hosts ?? [] });
 }
 
 /** The module's one export that is a plugin. */

@@ -72,10 +72,9 @@ function isListed(value: unknown): value is Listed {
 
 function reasonAgainst({ name, input, output, stream }: Listed): string | undefined {
   if (sendingProblem(name) !== undefined) return "a command cannot be called so";
-  if (stream === true) return "it answers with a stream";
-  if (input === undefined && output === undefined) return "it takes and gives bytes";
+  if (input === undefined && output === undefined) return `it takes and gives ${stream === true ? "a stream of bytes" : "bytes"}`;
   if (input === undefined) return "the plugin has no JSON Schema of its input";
-  return output === undefined ? "the plugin has no JSON Schema of its output" : undefined;
+  return output === undefined ? `the plugin has no JSON Schema of its ${stream === true ? "parts" : "output"}` : undefined;
 }
 
 /** One command as it stands in the file. */
@@ -100,8 +99,9 @@ function tryWrite(command: Listed, { taken, leftOut }: Among): readonly Written[
   }
 }
 
-function write({ name, description, input, output }: Listed, taken: Set<string>): Written {
-  const sides = [side("input", input), side("output", output)];
+function write({ name, description, input, output, stream }: Listed, taken: Set<string>): Written {
+  // What a plugin tells as the output of a stream is each part of it.
+  const sides = [side("input", input), side(stream === true ? "part" : "output", output)];
   const written = sides.map(({ key, document }) => {
     const type = newName(typeName(name) + pascal(key), taken);
     taken.add(type);
@@ -114,7 +114,7 @@ function write({ name, description, input, output }: Listed, taken: Set<string>)
   return { name, types: written.map(({ types }) => types).join("\n"), entry };
 }
 
-function side(key: "input" | "output", given: unknown): { readonly key: string; readonly document: CleanDocument } {
+function side(key: "input" | "output" | "part", given: unknown): { readonly key: string; readonly document: CleanDocument } {
   try {
     return { key, document: cleanSchema(given) };
   } catch (error) {

@@ -12,11 +12,11 @@ import { isPluginError, messageOf, type PluginError, refusal } from "../errors.t
 import { tooLarge } from "../guard.ts";
 import { HEADERS } from "../headers.ts";
 import { PROTOCOL_VERSION } from "../reserved.ts";
+import { ServedStream } from "../served_stream.ts";
 import type { Runner, Server, Service } from "../server.ts";
 import type { Bytes } from "../caller.ts";
 import { OpenCall } from "./open_call.ts";
 import { FrameReader } from "./reader.ts";
-import { ServedStream } from "./served_stream.ts";
 import { decodeHello, HELLO_CAP, KIND, META_BYTES, readU32, ReceivedCall, SOCKET_FOLDER } from "./wire.ts";
 import { FrameWriter } from "./writer.ts";
 

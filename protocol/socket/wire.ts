@@ -33,11 +33,6 @@ export const KIND = {
 /** The last kind that there is. */
 export const LAST_KIND: number = KIND.stream;
 
-/** How many parts of a stream may be sent before there is credit for more. */
-export const FIRST_CREDIT = 16;
-/** So many are given anew when so many were taken. */
-export const MORE_CREDIT: number = FIRST_CREDIT / 2;
-
 /** The bytes before a frame's body. */
 export const HEADER_BYTES = 9;
 /** The length of a frame counts its kind and its id too. */

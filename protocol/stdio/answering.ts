@@ -2,13 +2,16 @@
  * The calls of the other side: takes what came, runs it, has the answer written. Each is answered once.
  * @module
  */
+import type { Bytes } from "../caller.ts";
 import { OneListener } from "../cancellation.ts";
 import { isPluginError, messageOf, PluginError, refusal } from "../errors.ts";
 import { checkPayload, type HeaderOf, tooLarge } from "../guard.ts";
 import { HEADERS, requestFromHeaders, timeoutFromHeader } from "../headers.ts";
+import { ServedStream } from "../served_stream.ts";
 import type { Runner, Service } from "../server.ts";
 import type { Outbox } from "./outbox.ts";
 import {
+  endLine,
   errorLine,
   headersFromParams,
   type Id,
@@ -17,6 +20,7 @@ import {
   isObject,
   type Message,
   METHODS,
+  partLine,
   pongLine,
   readCall,
   responseLine,
@@ -29,20 +33,30 @@ const MOST_OPEN = 20_000;
 const LARGEST_WAITING = 4;
 const LEAST_WAITING_BYTES = 4 * 1024 * 1024;
 
+interface Running {
+  readonly call: IncomingCall;
+  readonly signal: OneListener;
+}
+
 /** Runs the other side's calls. */
 export class Answering {
   readonly #outbox: Outbox;
   readonly #service: Service;
   readonly #open = new Map<Id, OneListener>();
+  /** Those of the open calls that are answered in parts. */
+  readonly #streams = new Map<Id, ServedStream>();
   readonly #mostOpen: number;
   readonly #mostBytes: number;
+  /** On either side, since parts that find no room can wait. */
+  readonly #mostPartBytes: number;
 
   constructor(outbox: Outbox, service: Service) {
     this.#outbox = outbox;
     this.#service = service;
     const { isHost = false, maxPayloadBytes } = service;
     this.#mostOpen = isHost ? MOST_OPEN : Infinity;
-    this.#mostBytes = isHost ? Math.max(LEAST_WAITING_BYTES, LARGEST_WAITING * maxPayloadBytes) : Infinity;
+    this.#mostPartBytes = Math.max(LEAST_WAITING_BYTES, LARGEST_WAITING * maxPayloadBytes);
+    this.#mostBytes = isHost ? this.#mostPartBytes : Infinity;
   }
 
   /**
@@ -58,7 +72,7 @@ export class Answering {
     if (this.#open.size + this.#outbox.size >= this.#mostOpen) {
       throw new PluginError("caller.overloaded", `It has ${MOST_OPEN} calls open and reads no answer`);
     }
-    if (method === METHODS.exec) this.#exec(id, params);
+    if (method === METHODS.exec || method === METHODS.stream) this.#onCall(id, method, params);
     else if (method === METHODS.ping) this.#ping(id, params);
     else this.#fail(id, refusal("exec.unknown_command", `There is no method ${JSON.stringify(method).slice(0, 100)}`));
     return undefined;
@@ -72,15 +86,28 @@ export class Answering {
 
   /** Nobody waits for any answer. */
   end(): void {
-    for (const call of this.#open.values()) call.abort();
+    for (const id of this.#open.keys()) this.#cancel(id);
   }
 
+  /** The other side says nothing more: a stream that needs credit gets none. */
+  starve(): void {
+    for (const [id, stream] of this.#streams) stream.starve(() => this.#cancel(id));
+  }
+
+  /** That the call has been answered meanwhile is nobody's fault. */
   #onNotice(method: unknown, params: unknown): string | undefined {
-    if (method !== METHODS.cancel) return `There is no notification ${JSON.stringify(method).slice(0, 100)}`;
-    const id = isObject(params) ? params["id"] : undefined;
+    if (method !== METHODS.cancel && method !== METHODS.more) return `There is no notification ${JSON.stringify(method).slice(0, 100)}`;
+    const { id, count }: Readonly<Record<string, unknown>> = isObject(params) ? params : {};
     if (!isId(id)) return "It names no call";
-    this.#open.get(id)?.abort(); // One that has been answered meanwhile is nobody's fault.
+    if (method === METHODS.cancel) this.#cancel(id);
+    else if (Number.isSafeInteger(count) && Number(count) > 0) this.#streams.get(id)?.add(Number(count));
+    else return "Its count is no whole number above 0";
     return undefined;
+  }
+
+  #cancel(id: Id): void {
+    this.#open.get(id)?.abort();
+    this.#streams.get(id)?.leave();
   }
 
   #ping(id: Id, params: unknown): void {
@@ -89,11 +116,10 @@ export class Answering {
     } catch (error) {
       return this.#fail(id, asRefusal(error));
     }
-    const line = pongLine(id, this.#service.features);
-    this.#outbox.add({ line: () => line, bytes: 0 });
+    this.#say(pongLine(id, this.#service.features));
   }
 
-  #exec(id: Id, params: unknown): void {
+  #onCall(id: Id, method: "exec" | "stream", params: unknown): void {
     const header = headersFromParams(params);
     const runner = this.#runner(header);
     if (isPluginError(runner)) return this.#fail(id, runner);
@@ -104,22 +130,45 @@ export class Answering {
     } catch (error) {
       return this.#refuse(id, runner, asRefusal(error));
     }
-    this.#run(id, runner, call, header);
-  }
-
-  #run(id: Id, runner: Runner, call: IncomingCall, header: HeaderOf): void {
     const signal = new OneListener();
     const timeoutMs = timeoutFromHeader(header(HEADERS.timeoutMs));
+    const request = requestFromHeaders(header, { ...call, signal, timeoutMs });
+    this.#open.set(id, signal);
+    if (method === METHODS.exec) this.#exec(id, runner.exec(request), { call, signal });
+    else void this.#stream(id, runner.stream(request), call);
+  }
+
+  #exec(id: Id, answer: Promise<Uint8Array>, { call, signal }: Running): void {
     const isClosed = () => {
       this.#open.delete(id);
-      if (signal.aborted) this.#fail(id, refusal("exec.cancelled", `The caller of "${call.command}" is gone`));
+      if (signal.aborted) this.#fail(id, cancelled(call));
       return signal.aborted;
     };
-    this.#open.set(id, signal);
-    runner.exec(requestFromHeaders(header, { ...call, signal, timeoutMs })).then(
+    answer.then(
       (bytes) => isClosed() || this.#respond(id, bytes),
       (error) => isClosed() || this.#fail(id, asRefusal(error)),
     );
+  }
+
+  /** Its answer follows the parts: the end, what went wrong, or that it was given up. */
+  async #stream(id: Id, parts: AsyncIterable<Bytes>, call: IncomingCall): Promise<void> {
+    const stream = new ServedStream(parts[Symbol.asyncIterator]());
+    this.#streams.set(id, stream);
+    let answer = () => this.#fail(id, cancelled(call));
+    await stream.send({
+      part: (bytes) => this.#part(id, bytes, stream),
+      end: () => answer = () => this.#say(endLine(id)),
+      error: (error) => answer = () => this.#fail(id, asRefusal(error)),
+    });
+    this.#streams.delete(id);
+    this.#open.delete(id);
+    answer();
+  }
+
+  /** Who does not read its pipe holds the streams up. */
+  async #part(id: Id, bytes: Bytes, stream: ServedStream): Promise<void> {
+    while (this.#outbox.bytes > 0 && this.#outbox.bytes + bytes.length > this.#mostPartBytes) await this.#outbox.empty();
+    if (!stream.isLeft) this.#outbox.add({ line: () => partLine(id, bytes), bytes: bytes.length });
   }
 
   #respond(id: Id, bytes: Uint8Array): void {
@@ -145,9 +194,16 @@ export class Answering {
   }
 
   #fail(id: Id, error: PluginError): void {
-    const line = errorLine(id, error);
+    this.#say(errorLine(id, error));
+  }
+
+  #say(line: string): void {
     this.#outbox.add({ line: () => line, bytes: 0 });
   }
+}
+
+function cancelled({ command }: IncomingCall): PluginError {
+  return refusal("exec.cancelled", `The caller of "${command}" is gone`);
 }
 
 function asRefusal(error: unknown): PluginError {

@@ -55,6 +55,10 @@ class StdioCaller implements DriverCaller {
     return this.#session.asking.exec(command, payload, options);
   }
 
+  stream(command: string, payload: Uint8Array = EMPTY, options: AttemptOptions = {}): AsyncIterable<Bytes> {
+    return this.#session.asking.stream(command, payload, options);
+  }
+
   async close(): Promise<void> {
     this.#session.close(lostError("it was closed"));
     await this.#channel.close();
@@ -67,7 +71,7 @@ const EMPTY = new Uint8Array(0);
 function serviceFor({ incoming, maxPayloadBytes }: DriverOptions): Service {
   return {
     isHost: true,
-    features: ["cancel"],
+    features: ["cancel", "stream"],
     draining: false,
     maxPayloadBytes,
     greet: () => {},

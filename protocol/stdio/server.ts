@@ -48,6 +48,7 @@ export function openStdioServer(options: StdioServerOptions, createService: (hos
       return "pong";
     },
     exec: (command, payload = EMPTY, given = {}) => asking().exec(command, payload, given),
+    stream: (command, payload = EMPTY, given = {}) => asking().stream(command, payload, given),
   };
   const service = createService(host);
   const opened = session = new Session(channel, {

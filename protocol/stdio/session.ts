@@ -12,7 +12,7 @@ import { Asking, type AskingOptions } from "./asking.ts";
 import { Complaints } from "./complaints.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import { lineCap, readEdges, readMessage } from "./wire.ts";
+import { lineCap, METHODS, readEdges, readMessage } from "./wire.ts";
 
 /** What a session needs. */
 export interface SessionOptions extends AskingOptions {
@@ -68,6 +68,7 @@ export class Session {
       const rest = this.#reader.end();
       if (rest.trim() !== "") this.#complaints.add("The pipe ended in the middle of a line", rest);
       this.asking.end(lostError("the other side closed its pipe"));
+      this.#answering.starve();
     } catch (error) {
       if (isPluginError(error)) this.#complaints.add(error.message, "");
       this.close(lostError("the pipe could not be read", error));
@@ -79,6 +80,9 @@ export class Session {
     const message = readMessage(line);
     if (message === undefined) {
       if (line.trim() !== "") this.#complaints.add("Dropped a line that is not JSON-RPC", line);
+    } else if (message.method === METHODS.part && message.id === undefined) {
+      const problem = this.asking.takePart(message.params);
+      if (problem !== undefined) this.#complaints.add(`Dropped ${problem}`, line);
     } else if (message.method !== undefined) {
       const problem = this.#answering.take(message);
       if (problem !== undefined) this.#complaints.add(`Dropped a request. ${problem}`, line);
@@ -88,8 +92,8 @@ export class Session {
   readonly #onOversized = (head: string, tail: string, bytes: number): void => {
     if (this.#isClosed) return;
     const edges = readEdges(head, tail);
-    if (edges?.isCall === true) this.#answering.takeOversized(edges.id);
-    const isKnown = edges !== undefined && (edges.isCall || this.asking.takeOversized(edges.id, bytes));
+    if (edges?.kind === "call") this.#answering.takeOversized(edges.id);
+    const isKnown = edges !== undefined && (edges.kind === "call" || this.asking.takeOversized(edges, bytes));
     if (!isKnown) this.#complaints.add(`Dropped a line of ${bytes} bytes, which is too long`, head);
   };
 }

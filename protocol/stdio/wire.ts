@@ -2,6 +2,7 @@
  * The wire of stdio: JSON-RPC 2.0, one object a line, the same in both directions. Gives the lines to be written and reads those that came.
  *
  * `ping` → `{"response":"pong",…}`, `exec` with `{"command","payload","plugin"?,"meta"?}` → `{"response":"<hex>"}`, `$/cancel {id}`.
+ * `stream` as `exec` → `$/part {id,part}` each, for which `$/more {id,count}` gives credit, then `{"end":true}`.
  * What HTTP says in headers stands in `meta`, by the same names.
  * @module
  */
@@ -14,7 +15,14 @@ import { decodeHex, encodeHex } from "../hex.ts";
 import { PROTOCOL_VERSION } from "../reserved.ts";
 
 /** The methods; those with a `$/` ask for no answer. */
-export const METHODS = { ping: "ping", exec: "exec", cancel: "$/cancel" } as const;
+export const METHODS = {
+  ping: "ping",
+  exec: "exec",
+  stream: "stream",
+  cancel: "$/cancel",
+  part: "$/part",
+  more: "$/more",
+} as const;
 
 /** What stands for `x-timeout-ms` in `meta`. */
 const TIMEOUT = "timeout_ms";
@@ -64,16 +72,25 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
 /** What can be told of a line that was too long. */
 export interface Edges {
   readonly id: Id;
-  /** Whether it asked for something, and did not answer. */
-  readonly isCall: boolean;
+  /** Whether it asked for something, answered, or was a part of a stream. */
+  readonly kind: "call" | "answer" | "part";
 }
 
 /** Finds the id in the first or last characters of a line; most libraries write it near the one or the other. */
 export function readEdges(head: string, tail: string): Edges | undefined {
+  if (PART.test(head) || PART.test(tail)) {
+    const found = ID_OF_PART.exec(head)?.[1] ?? ID_OF_PART.exec(tail)?.[1];
+    return found === undefined ? undefined : { id: JSON.parse(found), kind: "part" };
+  }
   const found = ID.exec(head)?.[1] ?? ID_AT_END.exec(tail)?.[1];
   if (found === undefined) return undefined;
-  return { id: JSON.parse(found), isCall: /"method"\s*:\s*"/.test(head) || /"method"\s*:\s*"[^"\\]*"[^"]*$/.test(tail) };
+  const isCall = /"method"\s*:\s*"/.test(head) || /"method"\s*:\s*"[^"\\]*"[^"]*$/.test(tail);
+  return { id: JSON.parse(found), kind: isCall ? "call" : "answer" };
 }
+
+/** There the id stands among the params; hex, which is all that is long in it, has no quotes. */
+const PART = /"method"\s*:\s*"\$\\?\/part"/;
+const ID_OF_PART = /"id"\s*:\s*(\d{1,15}|"[^"\\]{0,64}")\s*[,}]/;
 
 const ID = /^\s*\{[^{]*?"id"\s*:\s*(\d{1,15}|"[^"\\]{0,64}")\s*[,}]/;
 const ID_AT_END = /"id"\s*:\s*(\d{1,15}|"[^"\\]{0,64}")[^{}]*\}\s*$/;
@@ -85,6 +102,7 @@ export function pingLine(id: number, host: string): string {
 
 /** One call as it is written. */
 export interface OutgoingCall {
+  readonly method: "exec" | "stream";
   readonly command: string;
   readonly payload: Uint8Array;
   /** The name of who calls. */
@@ -93,7 +111,7 @@ export interface OutgoingCall {
 }
 
 /** A call. Hex needs no escapes, so that only what surrounds it goes through JSON. */
-export function execLine(id: number, { command, payload, host, options }: OutgoingCall): string {
+export function callLine(id: number, { method, command, payload, host, options }: OutgoingCall): string {
   const { target } = options;
   const plugin = target === undefined ? "" : `"plugin":${JSON.stringify(target)},`;
   const timeoutMs = wholeTimeoutMs(options.timeoutMs);
@@ -102,13 +120,28 @@ export function execLine(id: number, { command, payload, host, options }: Outgoi
   let meta = "";
   // Piece by piece: to write an object costs twice as much.
   for (const name in headers) meta += `${meta === "" ? "" : ","}"${name}":${JSON.stringify(headers[name])}`;
-  const before = `{"jsonrpc":"2.0","id":${id},"method":"exec","params":{"command":${JSON.stringify(command)},${plugin}`;
+  const before = `{"jsonrpc":"2.0","id":${id},"method":"${method}","params":{"command":${JSON.stringify(command)},${plugin}`;
   return `${before}"payload":"${encodeHex(payload)}","meta":{${meta}${timeout}}}}\n`;
 }
 
 /** Nobody waits for a call any more. */
 export function cancelLine(id: number): string {
   return `{"jsonrpc":"2.0","method":"$/cancel","params":{"id":${id}}}\n`;
+}
+
+/** So many parts more of a stream may be sent. */
+export function moreLine(id: number, count: number): string {
+  return `{"jsonrpc":"2.0","method":"$/more","params":{"id":${id},"count":${count}}}\n`;
+}
+
+/** A part of a stream. */
+export function partLine(id: Id, part: Uint8Array): string {
+  return `{"jsonrpc":"2.0","method":"$/part","params":{"id":${JSON.stringify(id)},"part":"${encodeHex(part)}"}}\n`;
+}
+
+/** The answer to a call for a stream, after its parts. */
+export function endLine(id: Id): string {
+  return resultLine(id, '{"end":true}');
 }
 
 /** The answer to a ping. */
@@ -158,6 +191,14 @@ export function readResponse(result: unknown): Bytes {
   const bytes = decodeHex(response);
   if (bytes === undefined) throw badResponse('has a "response" that is not hex');
   return bytes;
+}
+
+/**
+ * Reads the answer to a call for a stream.
+ * @throws {PluginError} "caller.bad_response".
+ */
+export function requireEnd(result: unknown): void {
+  if (!isObject(result) || result["end"] !== true) throw badResponse('to a call for a stream is not {"end":true}');
 }
 
 /**

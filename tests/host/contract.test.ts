@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
 import { jsonSchemaFrom } from "../../host/contract/clean_document.ts";
@@ -13,7 +14,7 @@ import { cleanSchema } from "../../host/contract/clean_schema.ts";
 import { contractFile } from "../../host/contract/contract_file.ts";
 import { jsonSchema } from "../../host/mod.ts";
 import { typeErrors } from "../compile.ts";
-import { pathOf, withFolder } from "../support.ts";
+import { bytes, pathOf, withFolder } from "../support.ts";
 
 /** The declarations for one schema, on one line. */
 function typeOf(schema: unknown): string {
@@ -199,6 +200,47 @@ test("D22: the contract of two hundred random schemas compiles, and is the same 
     const text = file.text.replace('"@polyplug/core/host"', JSON.stringify(pathOf("host/mod.ts")));
     await writeFile(join(folder, "contract.ts"), text);
     assert.deepEqual(await typeErrors(folder, ["contract.ts"]), []);
+  });
+});
+
+test("D20: a command that streams has its part in the contract, which typed() reads as a stream; one without schemas is left out", async () => {
+  const commands = [
+    { name: "log.lines", stream: true, input: { type: "object" }, output: { type: "object", properties: { at: { type: "integer" } } } },
+    { name: "log.bytes", stream: true },
+    { name: "log.half", stream: true, input: true },
+    { name: "log.count", input: true, output: { type: "integer" } },
+  ];
+  const file = contractFile({ commands }, ["log"]);
+  assert.deepEqual(file.commands, ["log.count", "log.lines"]);
+  assert.deepEqual(file.leftOut.map(({ reason }) => reason), [
+    "it takes and gives a stream of bytes",
+    "the plugin has no JSON Schema of its parts",
+  ]);
+  assert.match(file.text, /export type LogLinesPart = \{\s+readonly at\?: number;\s+\};/);
+  assert.match(file.text, /"?log\.lines"?: \{\s+input: [^]+part: jsonSchema<LogLinesPart>\(/);
+  assert.doesNotMatch(file.text, /LogLinesOutput/);
+  await withFolder(async (folder) => {
+    const library = JSON.stringify(pathOf("host/mod.ts"));
+    await writeFile(join(folder, "contract.ts"), file.text.replace('"@polyplug/core/host"', library));
+    const use = [
+      `import { type Caller, typed } from ${library};`,
+      'import { contract } from "./contract.ts";',
+      "export async function use(caller: Caller): Promise<readonly (number | undefined)[]> {",
+      "  const found: (number | undefined)[] = [];",
+      "  for await (const { at } of typed(caller, contract).log.lines({})) found.push(at);",
+      "  return found;",
+      "}\n",
+    ];
+    await writeFile(join(folder, "use.ts"), use.join("\n"));
+    assert.deepEqual(await typeErrors(folder, ["use.ts"]), []);
+    const { use: read } = await import(pathToFileURL(join(folder, "use.ts")).href);
+    const caller = (...parts: readonly string[]) => ({
+      stream: async function* () {
+        yield* parts.map(bytes);
+      },
+    });
+    assert.deepEqual(await read(caller('{"at":1}', "{}", '{"at":2}')), [1, undefined, 2]);
+    await assert.rejects(read(caller('{"at":1}', '{"at":"2"}')), { code: "caller.bad_response" });
   });
 });
 

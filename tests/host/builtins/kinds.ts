@@ -5,11 +5,12 @@
 import type { Builtin, Host, OpenHostOptions } from "../../../host/mod.ts";
 import { agent } from "../../fixtures/agent.ts";
 import { resident } from "../../fixtures/resident.ts";
+import { streams } from "../../fixtures/streams.ts";
 import { workbench } from "../../fixtures/workbench.ts";
 import { withHost } from "../../support.ts";
 
 /** Fixtures that any host may have as built-ins. */
-const PLUGINS = { agent, resident, workbench };
+const PLUGINS = { agent, resident, streams, workbench };
 /** One of them. */
 export type Fixture = keyof typeof PLUGINS;
 

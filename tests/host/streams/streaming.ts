@@ -5,8 +5,8 @@
 import type { Host, OpenHostOptions, PluginHandle } from "../../../host/mod.ts";
 import { bytes, keysOf, text, typescriptPlugin, withHost } from "../../support.ts";
 
-/** The four wires that streams go over between a host and a process at an address. */
-export const STREAM_WIRES = ["rest", "grpc", "connect", "socket"] as const;
+/** The wires that streams go over between a host and a process. */
+export const STREAM_WIRES = ["rest", "grpc", "connect", "socket", "stdio"] as const;
 
 /** The plugin. */
 export const streams: Record<string, unknown> = typescriptPlugin("tests/fixtures/streams.ts");

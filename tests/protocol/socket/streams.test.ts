@@ -5,7 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FrameBatch } from "../../../protocol/socket/batch.ts";
-import { FIRST_CREDIT, KIND, MORE_CREDIT } from "../../../protocol/socket/wire.ts";
+import { FIRST_CREDIT, MORE_CREDIT } from "../../../protocol/open_stream.ts";
+import { KIND } from "../../../protocol/socket/wire.ts";
 import { bytes, text } from "../../support.ts";
 import { partsOf } from "../streams.ts";
 import { greet, hello, nextCall, said, type Seen, type Wire, withPeer, withSocketServer } from "./peers.ts";

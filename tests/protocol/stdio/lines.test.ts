@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LineReader } from "../../../protocol/stdio/lines.ts";
-import { execLine, lineCap, readCall, readEdges, readError, readMessage, readPong, readResponse } from "../../../protocol/stdio/wire.ts";
+import { callLine, lineCap, readCall, readEdges, readError, readMessage, readPong, readResponse } from "../../../protocol/stdio/wire.ts";
 import { bytes } from "../../support.ts";
 
 function reader(cap: number) {
@@ -50,9 +50,9 @@ test("D15: LineReader holds no more than the limit of a line that never ends", (
 test("D15: readEdges() finds the id at the beginning or the end of a line, and tells a call from an answer", () => {
   const long = "0".repeat(600);
   const edges = (line: string) => readEdges(line.slice(0, 512), line.slice(-512));
-  assert.deepEqual(edges(`{"jsonrpc":"2.0","id":7,"result":{"response":"${long}"}}`), { id: 7, isCall: false });
-  assert.deepEqual(edges(`{"jsonrpc": "2.0", "result": {"response": "${long}"}, "id": "a-1"}`), { id: "a-1", isCall: false });
-  assert.deepEqual(edges(`{"id":"x","method":"exec","params":{"payload":"${long}"}}`), { id: "x", isCall: true });
+  assert.deepEqual(edges(`{"jsonrpc":"2.0","id":7,"result":{"response":"${long}"}}`), { id: 7, kind: "answer" });
+  assert.deepEqual(edges(`{"jsonrpc": "2.0", "result": {"response": "${long}"}, "id": "a-1"}`), { id: "a-1", kind: "answer" });
+  assert.deepEqual(edges(`{"id":"x","method":"exec","params":{"payload":"${long}"}}`), { id: "x", kind: "call" });
   for (const line of [long, `{"result":{"id":7,"response":"${long}"}}`, `["id",7,"${long}"]`]) assert.equal(edges(line), undefined, line);
 });
 
@@ -76,7 +76,7 @@ test("D15: the wire reads what other libraries write, and says what is wrong wit
 
 test("D15: a call is one line whatever is in it, and meta has the headers by name", () => {
   const options = { requestId: "r", attempt: 2, traceparent: "t", from: "p", hops: 3, timeoutMs: 1500.7, target: 'q"\n' };
-  const line = execLine(5, { command: "a\n\u2028", payload: Uint8Array.of(10, 255), host: 'h"', options });
+  const line = callLine(5, { method: "exec", command: "a\n\u2028", payload: Uint8Array.of(10, 255), host: 'h"', options });
   assert.equal(line.indexOf("\n"), line.length - 1);
   assert.deepEqual(JSON.parse(line), {
     jsonrpc: "2.0",

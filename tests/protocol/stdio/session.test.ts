@@ -87,7 +87,7 @@ test("D15: what a request asks for wrongly is refused with its code, and its id 
   const { tell, said } = hold({ commands: { "unit.refuse": refuse }, hosts: ["known"] });
   const meta = { "x-host": "known" };
   const wrong: readonly (readonly [string, Readonly<Record<string, unknown>>, number])[] = [
-    ["exec.unknown_command", { method: "stream", params: { command: "unit.refuse", payload: "" } }, -32601],
+    ["exec.unknown_command", { method: "other", params: { command: "unit.refuse", payload: "" } }, -32601],
     ["exec.unknown_command", { method: "exec", params: { command: "constructor", payload: "", meta } }, -32601],
     ["exec.bad_request", { method: "exec", params: { command: "unit.refuse", meta } }, -32602],
     ["exec.bad_request", { method: "exec", params: { command: "unit.refuse", payload: "0g", meta } }, -32602],

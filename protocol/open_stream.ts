@@ -1,12 +1,16 @@
 /**
- * A stream that was asked for on the framed socket: takes parts as they come, gives them as they are asked for, and credit for more.
+ * A stream that was asked for on a wire with credit: takes parts as they come, gives them as they are asked for, and credit for more.
  * @module
  */
-import type { Bytes } from "../caller.ts";
-import { PartQueue } from "../part_queue.ts";
-import { FIRST_CREDIT, MORE_CREDIT } from "./wire.ts";
+import type { Bytes } from "./caller.ts";
+import { PartQueue } from "./part_queue.ts";
 
-/** What is told to the connection. */
+/** How many parts of a stream may be sent before there is credit for more. */
+export const FIRST_CREDIT = 16;
+/** So many are given anew when so many were taken. */
+export const MORE_CREDIT: number = FIRST_CREDIT / 2;
+
+/** What is told to the wire. */
 export interface StreamEvents {
   /** So many parts more may be sent. */
   readonly onCredit: (parts: number) => void;
