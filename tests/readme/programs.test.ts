@@ -34,7 +34,8 @@ const RUN = {
     "deno run",
   ],
   "protocol/README.md": [
-    '→ {"jsonrpc"',
+    '→ {"jsonrpc":"2.0","id":1,',
+    '→ {"jsonrpc":"2.0","id":3,',
     'echo \'{"jsonrpc"',
     "# back.py",
     "curl -N",
@@ -115,18 +116,26 @@ test("D1: protocol/README: Python calls the host and another plugin in 15 lines 
   });
 });
 
-test("D15: protocol/README: what goes over stdio, and the plugin that is called by hand", async () => {
-  const transcript = (await blockOf("protocol/README.md", '→ {"jsonrpc"')).trimEnd().split("\n");
-  const [sent, answered] = ["→ ", "← "].map((mark) =>
-    transcript.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length))
-  );
-  const python = execFile("python3", [pathOf("examples/stdio/plugin.py")]);
-  const ended = new Promise((resolve) => python.once("close", resolve));
+/** Sends a program over stdin what the transcript that begins so sends, and asserts that it answers as that does. */
+async function assertTranscript(start: string, program: string, args: readonly string[]): Promise<void> {
+  const lines = (await blockOf("protocol/README.md", start)).trimEnd().split("\n");
+  const said = (mark: string) => lines.filter((line) => line.startsWith(mark)).map((line) => line.slice(mark.length));
+  const child = execFile(program, [...args]);
+  const ended = new Promise((resolve) => child.once("close", resolve));
   let printed = "";
-  python.stdout?.on("data", (chunk) => printed += chunk);
-  python.stdin?.end(`${sent?.join("\n")}\n`);
+  child.stdout?.on("data", (chunk) => printed += chunk);
+  child.stdin?.end(`${said("→ ").join("\n")}\n`);
   await ended;
-  assert.deepEqual(printed.trimEnd().split("\n").map((line) => JSON.parse(line)), answered?.map((line) => JSON.parse(line)));
+  assert.deepEqual(printed.trimEnd().split("\n").map((line) => JSON.parse(line)), said("← ").map((line) => JSON.parse(line)));
+}
+
+test("D15, D20: protocol/README: what goes over stdio, and the plugin that is called by hand", async () => {
+  await assertTranscript('→ {"jsonrpc":"2.0","id":1,', "python3", [pathOf("examples/stdio/plugin.py")]);
+  await withInnerFolder(async (folder) => {
+    await writePluginAndConfig(folder);
+    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), join(folder, "plugin.ts"), "--comm-type", "stdio"];
+    await assertTranscript('→ {"jsonrpc":"2.0","id":3,', RUNTIME, args);
+  });
   const typed = await blockOf("protocol/README.md", 'echo \'{"jsonrpc"');
   const { stdout } = await promisify(execFile)("sh", ["-c", typed], { cwd: ROOT });
   assert.equal(
