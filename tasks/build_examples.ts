@@ -1,7 +1,7 @@
 /**
- * `deno task build:examples`: takes the hello plugins that must be built, builds those whose language this machine has, and writes
- * `examples/hello/config.local.toml`: config.toml plus what was built, with its checksums, for the host `main`. It also builds what the
- * tests have in Go.
+ * `deno task build:examples`: takes the examples' plugins that must be built, builds those whose language this machine has, and writes
+ * a `config.local.toml` beside each example's config.toml: the same plus what was built, with its checksums, for the example's host. It
+ * also builds what the tests have in Go.
  *
  * A missing language is said and left out; with `POLYPLUG_REQUIRE_ALL` set it is a failure. Exits with 1 after a failure.
  * @module
@@ -9,19 +9,18 @@
 import { spawnSync, type SpawnSyncOptions } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { parse, stringify } from "smol-toml";
 import { isOnPath } from "../tests/languages.ts";
 
 /** What the configuration is read as; the host checks it, not this task. */
 interface Config {
-  readonly plugins: Readonly<Record<string, unknown>>;
+  readonly plugins: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly hosts: Readonly<Record<string, { readonly plugins: readonly string[] }>>;
 }
 
 const root = join(import.meta.dirname!, "..");
-const hello = join(root, "examples", "hello");
 
 /** What is built, how, and in which folder of the repository. */
 interface Build {
@@ -35,7 +34,7 @@ interface Build {
 
 type Step = readonly [program: string, ...args: string[]];
 
-/** A plugin that is built, and its table in the configuration, whose paths begin at the folder above. */
+/** A plugin that is built, and the rest of its table in the configuration, which is in the folder above and whose paths begin there. */
 interface Example extends Build {
   readonly plugin: Readonly<Record<string, unknown>> & { readonly exec_file: string };
 }
@@ -110,6 +109,13 @@ const examples: readonly Example[] = [
       dialect: "goplugin-1",
     },
   },
+  {
+    name: "signer",
+    folder: "examples/pool/signer",
+    steps: [["go", "build", "-o", "build/signer", "."]],
+    env: goEnv,
+    plugin: { exec_file: "signer/build/signer" },
+  },
 ];
 
 /** goplugin's host and plugin, as stand-ins of the tests. */
@@ -124,7 +130,8 @@ process.exitCode = main();
 
 function main(): number {
   const verdicts = new Map([...examples, peers].map((each) => [each.name, build(each)]));
-  writeConfig(examples.filter(({ name }) => verdicts.get(name) === "ok"));
+  const built = examples.filter(({ name }) => verdicts.get(name) === "ok");
+  for (const folder of new Set(examples.map(folderOf))) writeConfig(folder, built.filter((example) => folderOf(example) === folder));
   return [...verdicts.values()].includes("FAIL") ? 1 : 0;
 }
 
@@ -162,22 +169,29 @@ function runs([program, ...args]: Step, { folder, env = {} }: Build, output: "in
   return status === 0;
 }
 
+/** The folder of its configuration. */
+function folderOf({ folder }: Build): string {
+  return dirname(folder);
+}
+
 /** By rename, so that who reads the file has the old one or the new one. */
-function writeConfig(built: readonly Example[]): void {
-  const config = parse(readFileSync(join(hello, "config.toml"), "utf8")) as unknown as Config;
-  const plugins = { ...config.plugins, ...Object.fromEntries(built.map((example) => [example.name, pluginFrom(example)])) };
-  const hosts = { ...config.hosts, main: { plugins: Object.keys(plugins) } };
-  const path = join(hello, "config.local.toml");
-  const fresh = join(hello, `config.${process.pid}.local.toml`);
+function writeConfig(folder: string, built: readonly Example[]): void {
+  const config = parse(readFileSync(join(root, folder, "config.toml"), "utf8")) as unknown as Config;
+  const made = built.map((example) => [example.name, { ...config.plugins[example.name], ...pluginFrom(example) }]);
+  const plugins = { ...config.plugins, ...Object.fromEntries(made) };
+  const hosts = Object.fromEntries(Object.keys(config.hosts).map((host) => [host, { plugins: Object.keys(plugins) }]));
+  const path = join(root, folder, "config.local.toml");
+  const fresh = join(root, folder, `config.${process.pid}.local.toml`);
   writeFileSync(
     fresh,
     `# Made of config.toml by \`deno task build:examples\`, which writes it anew.\n\n${stringify({ ...config, plugins, hosts })}`,
   );
   renameSync(fresh, path);
-  say("ok", `examples/hello/config.local.toml: ${Object.keys(plugins).join(", ")}`);
+  say("ok", `${folder}/config.local.toml: ${Object.keys(plugins).join(", ")}`);
 }
 
-function pluginFrom({ plugin }: Example): Readonly<Record<string, unknown>> {
-  const sha256 = createHash("sha256").update(readFileSync(join(hello, plugin.exec_file))).digest("hex");
+function pluginFrom(example: Example): Readonly<Record<string, unknown>> {
+  const { plugin } = example;
+  const sha256 = createHash("sha256").update(readFileSync(join(root, folderOf(example), plugin.exec_file))).digest("hex");
   return { ...plugin, sha256 };
 }

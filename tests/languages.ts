@@ -28,7 +28,12 @@ export function toolSkip(program: string): string | false {
 
 /** Whether a program is found on PATH. */
 export function isOnPath(program: string): boolean {
-  return (process.env.PATH ?? "").split(delimiter).some((folder) => isExecutable(join(folder, program)));
+  return findOnPath(program) !== undefined;
+}
+
+/** The path of a program, when it is found on PATH. */
+export function findOnPath(program: string): string | undefined {
+  return (process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, program)).find(isExecutable);
 }
 
 function isExecutable(path: string): boolean {
