@@ -102,7 +102,8 @@ async function outputOf(program: string, plugins: Record<string, Record<string, 
   return await withFolder(async (folder) => {
     const config = join(folder, "config.json");
     await writeFile(config, JSON.stringify({ ...configOf(plugins, join(folder, "state")), events: { durable: ["kept"] } }));
-    const args = [...(RUNTIME === "deno" ? ["run", "-A", "-q"] : []), pathOf(program), config];
+    const flags = RUNTIME === "deno" ? ["run", "-A", "-q", "--v8-flags=--expose-gc"] : ["--expose-gc"];
+    const args = [...flags, pathOf(program), config];
     return (await promisify(execFile)(RUNTIME, args)).stdout;
   });
 }
